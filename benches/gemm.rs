@@ -1,0 +1,2 @@
+//! GEMM throughput.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Nothing to import: this package exists for its benchmark targets and their rivals.

@@ -1,0 +1,1 @@
+//! Bit-exact SIMD kernels for multilayer perceptrons.

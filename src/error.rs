@@ -1,0 +1,54 @@
+//! The one error type of the harness: a sentence for a person, and the exit code it ends with.
+
+use std::fmt;
+
+/// What kind of failure it is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line is wrong: exit code 2.
+    Usage,
+    /// The work could not be done: exit code 1.
+    Failed,
+    /// Whoever read our standard output went away: quiet, exit code 0.
+    ClosedPipe,
+}
+
+/// An error that says in one sentence what is wrong, where, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The work could not be done.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Error { kind: Kind::Failed, message: message.into() }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Error { kind: Kind::Usage, message: message.into() }
+    }
+
+    /// Nobody reads our output any more.
+    pub fn closed_pipe() -> Self {
+        Error { kind: Kind::ClosedPipe, message: "standard output was closed".into() }
+    }
+
+    /// Which kind of failure this is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
