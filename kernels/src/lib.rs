@@ -1,1 +1,55 @@
 //! Bit-exact SIMD kernels for multilayer perceptrons.
+//!
+//! SGEMM, dense layers, ReLU, softmax, cross-entropy and optimizers, hand-tuned per instruction set, behind a safe
+//! API over checked views. **The same input gives the same bits** on every ISA with fused multiply-add
+//! ([`Isa::Avx2`], [`Isa::Avx512`], and the reference [`Isa::Scalar`]), however the outputs are split
+//! among threads.
+//!
+//! ```
+//! use mnist_fast_kernels::{Activation, Kernels, MatMut, MatRef, Workspace};
+//!
+//! let kernels = Kernels::best(); // the fastest this CPU runs; choose once, it is Copy
+//! let mut workspace = Workspace::new(); // scratch memory: no call allocates
+//! let x = [1.0, 2.0, 3.0, 4.0]; // two samples of two inputs
+//! let w = [1.0, -1.0, 0.5, 1.0]; // two inputs to two outputs
+//! let mut y = [0.0; 4];
+//! kernels.dense_forward(
+//!     MatRef::new(&x, 2, 2)?,
+//!     MatRef::new(&w, 2, 2)?,
+//!     &[0.0, -2.0],
+//!     Activation::Relu,
+//!     MatMut::new(&mut y, 2, 2)?,
+//!     &mut workspace,
+//! )?;
+//! assert_eq!(y, [2.0, 0.0, 5.0, 0.0]);
+//! # Ok::<(), mnist_fast_kernels::Error>(())
+//! ```
+//!
+//! # What it is not
+//! It starts no threads, keeps no globals, reads no environment and does no I/O. To use several threads, give
+//! each a range of the outputs: [`MatMut::row_range`] and [`MatRef::row_range`].
+//!
+//! # The order of every sum
+//! An element of a matrix product is one chain of fused multiply-adds in increasing k. Reductions along a row use
+//! 16 virtual lanes. [`reference`] is the definition, as plain loops.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod arch;
+mod constants;
+mod error;
+mod gemm;
+mod generic;
+mod isa;
+mod kernels;
+pub mod reference;
+mod table;
+mod view;
+mod workspace;
+
+pub use error::Error;
+pub use isa::Isa;
+pub use kernels::{Activation, GemmTile, Kernels, RmsProp, Sgd};
+pub use table::NO_CLASS;
+pub use view::{MatMut, MatRef};
+pub use workspace::Workspace;

@@ -1,0 +1,275 @@
+//! AVX2 with FMA: a vector is two ymm registers, a mask two registers of all-one or all-zero lanes.
+
+use core::arch::x86_64::*;
+
+use crate::generic::simd::{LANES, Simd};
+
+/// Proof that this CPU has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The CPU has every feature of `with_avx2_features!`.
+    #[inline(always)]
+    pub(crate) unsafe fn new_unchecked() -> Self {
+        Avx2(())
+    }
+}
+
+/// Runs intrinsics that the token allows.
+macro_rules! with_token {
+    ($e:expr) => {
+        // SAFETY: an `Avx2` exists only on a CPU with AVX2 and FMA; memory is touched only by
+        // methods whose caller vouches for it.
+        unsafe { $e }
+    };
+}
+
+/// `$f(a, b)` on both halves.
+macro_rules! halves {
+    ($f:path, $a:expr) => {
+        with_token!([$f($a[0]), $f($a[1])])
+    };
+    ($f:path, $a:expr, $b:expr) => {
+        with_token!([$f($a[0], $b[0]), $f($a[1], $b[1])])
+    };
+    ($f:path, $a:expr, $b:expr, $c:expr) => {
+        with_token!([$f($a[0], $b[0], $c[0]), $f($a[1], $b[1], $c[1])])
+    };
+}
+
+/// A window into this, 16 - n lanes after its start, is the mask of the first n lanes.
+static FIRST: [i32; 2 * LANES] = {
+    let mut lanes = [0; 2 * LANES];
+    let mut i = 0;
+    while i < LANES {
+        lanes[i] = -1;
+        i += 1;
+    }
+    lanes
+};
+
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn fold_max_256(a: __m256) -> f32 {
+    // SAFETY: value-only intrinsics, and the caller vouches for AVX2.
+    unsafe {
+        let a = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+        let a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+        _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)))
+    }
+}
+
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn fold_add_256(a: __m256) -> f32 {
+    // SAFETY: value-only intrinsics, and the caller vouches for AVX2.
+    unsafe {
+        let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+        let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+        _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)))
+    }
+}
+
+/// 8 by 8, by pairs of rows, then of pairs, then of 128-bit halves.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+unsafe fn transpose_8x8(r: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: value-only intrinsics, and the caller vouches for AVX2.
+    unsafe {
+        let mut pairs = r;
+        for i in 0..4 {
+            pairs[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+            pairs[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+        }
+        let mut quads = r;
+        for q in 0..2 {
+            for h in 0..2 {
+                let (a, b) = (pairs[4 * q + h], pairs[4 * q + 2 + h]);
+                quads[4 * q + 2 * h] = _mm256_shuffle_ps::<0b01_00_01_00>(a, b);
+                quads[4 * q + 2 * h + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(a, b);
+            }
+        }
+        let mut out = r;
+        for c in 0..4 {
+            out[c] = _mm256_permute2f128_ps::<0x20>(quads[c], quads[4 + c]);
+            out[4 + c] = _mm256_permute2f128_ps::<0x31>(quads[c], quads[4 + c]);
+        }
+        out
+    }
+}
+
+impl Simd for Avx2 {
+    type F = [__m256; 2];
+    type I = [__m256i; 2];
+    type M = [__m256i; 2];
+
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::F {
+        [with_token!(_mm256_set1_ps(x)); 2]
+    }
+    #[inline(always)]
+    fn splat_i(self, x: i32) -> Self::I {
+        [with_token!(_mm256_set1_epi32(x)); 2]
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> Self::M {
+        let window = &FIRST[LANES - n.min(LANES)..][..LANES];
+        with_token!([
+            _mm256_loadu_si256(window.as_ptr().cast()),
+            _mm256_loadu_si256(window.as_ptr().add(8).cast())
+        ])
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, p: *const f32) -> Self::F {
+        with_token!([_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))])
+    }
+    #[inline(always)]
+    unsafe fn load_mask(self, p: *const f32, m: Self::M) -> Self::F {
+        with_token!([_mm256_maskload_ps(p, m[0]), _mm256_maskload_ps(p.wrapping_add(8), m[1])])
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, p: *mut f32, v: Self::F) {
+        with_token!({
+            _mm256_storeu_ps(p, v[0]);
+            _mm256_storeu_ps(p.add(8), v[1])
+        })
+    }
+    #[inline(always)]
+    unsafe fn store_mask(self, p: *mut f32, m: Self::M, v: Self::F) {
+        with_token!({
+            _mm256_maskstore_ps(p, m[0], v[0]);
+            _mm256_maskstore_ps(p.wrapping_add(8), m[1], v[1])
+        })
+    }
+    #[inline(always)]
+    fn from_u8(self, bytes: &[u8; LANES]) -> Self::F {
+        with_token!({
+            let b = _mm_loadu_si128(bytes.as_ptr().cast());
+            [
+                _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(b)),
+                _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(b, b))),
+            ]
+        })
+    }
+    #[inline(always)]
+    fn add(self, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_add_ps, a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_sub_ps, a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_mul_ps, a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_div_ps, a, b)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::F) -> Self::F {
+        halves!(_mm256_sqrt_ps, a)
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        halves!(_mm256_fmadd_ps, a, b, c)
+    }
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_max_ps, a, b)
+    }
+    #[inline(always)]
+    fn lt(self, a: Self::F, b: Self::F) -> Self::M {
+        self.bits(halves!(_mm256_cmp_ps::<_CMP_LT_OQ>, a, b))
+    }
+    #[inline(always)]
+    fn gt(self, a: Self::F, b: Self::F) -> Self::M {
+        self.bits(halves!(_mm256_cmp_ps::<_CMP_GT_OQ>, a, b))
+    }
+    #[inline(always)]
+    fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F {
+        halves!(_mm256_blendv_ps, b, a, self.from_bits(m))
+    }
+    #[inline(always)]
+    fn bits(self, a: Self::F) -> Self::I {
+        halves!(_mm256_castps_si256, a)
+    }
+    #[inline(always)]
+    fn from_bits(self, a: Self::I) -> Self::F {
+        halves!(_mm256_castsi256_ps, a)
+    }
+    #[inline(always)]
+    fn to_float(self, a: Self::I) -> Self::F {
+        halves!(_mm256_cvtepi32_ps, a)
+    }
+    #[inline(always)]
+    fn add_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_add_epi32, a, b)
+    }
+    #[inline(always)]
+    fn sub_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_sub_epi32, a, b)
+    }
+    #[inline(always)]
+    fn and_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_and_si256, a, b)
+    }
+    #[inline(always)]
+    fn or_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_or_si256, a, b)
+    }
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: Self::I) -> Self::I {
+        let count = with_token!(_mm_cvtsi32_si128(N as i32));
+        halves!(_mm256_sll_epi32, a, [count; 2])
+    }
+    #[inline(always)]
+    fn shr<const N: u32>(self, a: Self::I) -> Self::I {
+        let count = with_token!(_mm_cvtsi32_si128(N as i32));
+        halves!(_mm256_sra_epi32, a, [count; 2])
+    }
+    #[inline(always)]
+    fn fold_max(self, a: Self::F) -> f32 {
+        with_token!(fold_max_256(_mm256_max_ps(a[0], a[1])))
+    }
+    #[inline(always)]
+    fn fold_add(self, a: Self::F) -> f32 {
+        with_token!(fold_add_256(_mm256_add_ps(a[0], a[1])))
+    }
+    /// Four 8 by 8 blocks; the two off the diagonal change places.
+    #[inline(always)]
+    fn transpose(self, r: [Self::F; LANES]) -> [Self::F; LANES] {
+        let mut out = r;
+        for upper in 0..2 {
+            for half in 0..2 {
+                let mut block = [r[0][0]; 8];
+                for i in 0..8 {
+                    block[i] = r[8 * upper + i][half];
+                }
+                let block = with_token!(transpose_8x8(block));
+                for i in 0..8 {
+                    out[8 * half + i][upper] = block[i];
+                }
+            }
+        }
+        out
+    }
+}
+
+// 16 registers. Six rows of one vector (two registers) are 12 accumulators, with two of B and one
+// broadcast of A.
+simd_table! {
+    Avx2, with_avx2_features, crate::Isa::Avx2,
+    tiles: [
+        1: [1 2 3 4 5 6],
+    ]
+}

@@ -1,0 +1,201 @@
+//! AVX-512: a vector is one zmm register, a mask a k register.
+
+use core::arch::x86_64::*;
+
+use super::avx2::{fold_add_256, fold_max_256};
+use crate::generic::simd::{LANES, Simd};
+
+/// Proof that this CPU has AVX-512 F, VL, BW and DQ.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The CPU has every feature of `with_avx512_features!`.
+    #[inline(always)]
+    pub(crate) unsafe fn new_unchecked() -> Self {
+        Avx512(())
+    }
+}
+
+/// Runs intrinsics that the token allows.
+macro_rules! with_token {
+    ($e:expr) => {
+        // SAFETY: an `Avx512` exists only on a CPU with these features; memory is touched only by
+        // methods whose caller vouches for it.
+        unsafe { $e }
+    };
+}
+
+impl Simd for Avx512 {
+    type F = __m512;
+    type I = __m512i;
+    type M = __mmask16;
+
+    const FUSED: bool = true;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        with_token!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn splat_i(self, x: i32) -> __m512i {
+        with_token!(_mm512_set1_epi32(x))
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> __mmask16 {
+        ((1u32 << n.min(LANES)) - 1) as __mmask16
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, p: *const f32) -> __m512 {
+        with_token!(_mm512_loadu_ps(p))
+    }
+    #[inline(always)]
+    unsafe fn load_mask(self, p: *const f32, m: __mmask16) -> __m512 {
+        with_token!(_mm512_maskz_loadu_ps(m, p))
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, p: *mut f32, v: __m512) {
+        with_token!(_mm512_storeu_ps(p, v))
+    }
+    #[inline(always)]
+    unsafe fn store_mask(self, p: *mut f32, m: __mmask16, v: __m512) {
+        with_token!(_mm512_mask_storeu_ps(p, m, v))
+    }
+    #[inline(always)]
+    fn from_u8(self, bytes: &[u8; LANES]) -> __m512 {
+        with_token!(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()))))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, a: __m512) -> __m512 {
+        with_token!(_mm512_sqrt_ps(a))
+    }
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        with_token!(_mm512_fmadd_ps(a, b, c))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn lt(self, a: __m512, b: __m512) -> __mmask16 {
+        with_token!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn gt(self, a: __m512, b: __m512) -> __mmask16 {
+        with_token!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn select(self, m: __mmask16, a: __m512, b: __m512) -> __m512 {
+        with_token!(_mm512_mask_blend_ps(m, b, a))
+    }
+    #[inline(always)]
+    fn bits(self, a: __m512) -> __m512i {
+        with_token!(_mm512_castps_si512(a))
+    }
+    #[inline(always)]
+    fn from_bits(self, a: __m512i) -> __m512 {
+        with_token!(_mm512_castsi512_ps(a))
+    }
+    #[inline(always)]
+    fn to_float(self, a: __m512i) -> __m512 {
+        with_token!(_mm512_cvtepi32_ps(a))
+    }
+    #[inline(always)]
+    fn add_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn sub_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_sub_epi32(a, b))
+    }
+    #[inline(always)]
+    fn and_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_and_si512(a, b))
+    }
+    #[inline(always)]
+    fn or_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_or_si512(a, b))
+    }
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: __m512i) -> __m512i {
+        with_token!(_mm512_slli_epi32::<N>(a))
+    }
+    #[inline(always)]
+    fn shr<const N: u32>(self, a: __m512i) -> __m512i {
+        with_token!(_mm512_srai_epi32::<N>(a))
+    }
+    #[inline(always)]
+    fn fold_max(self, a: __m512) -> f32 {
+        with_token!(fold_max_256(_mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))))
+    }
+    #[inline(always)]
+    fn fold_add(self, a: __m512) -> f32 {
+        with_token!(fold_add_256(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))))
+    }
+    /// Pairs of rows, then of pairs: within 128 bits first, then whole 128-bit blocks.
+    #[inline(always)]
+    fn transpose(self, r: [__m512; LANES]) -> [__m512; LANES] {
+        let mut pairs = r;
+        for i in 0..8 {
+            pairs[2 * i] = with_token!(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]));
+            pairs[2 * i + 1] = with_token!(_mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+        }
+        // quads[4 q + c]: column c of each 128-bit block, rows 4 q .. 4 q + 4
+        let mut quads = r;
+        for q in 0..4 {
+            for h in 0..2 {
+                let (a, b) = (pairs[4 * q + h], pairs[4 * q + 2 + h]);
+                quads[4 * q + 2 * h] = with_token!(_mm512_castpd_ps(_mm512_unpacklo_pd(
+                    _mm512_castps_pd(a),
+                    _mm512_castps_pd(b)
+                )));
+                quads[4 * q + 2 * h + 1] = with_token!(_mm512_castpd_ps(_mm512_unpackhi_pd(
+                    _mm512_castps_pd(a),
+                    _mm512_castps_pd(b)
+                )));
+            }
+        }
+        let mut out = r;
+        for c in 0..4 {
+            let (q0, q1, q2, q3) = (quads[c], quads[4 + c], quads[8 + c], quads[12 + c]);
+            let even01 = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(q0, q1));
+            let odd01 = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(q0, q1));
+            let even23 = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(q2, q3));
+            let odd23 = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(q2, q3));
+            out[c] = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(even01, even23));
+            out[8 + c] = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(even01, even23));
+            out[4 + c] = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(odd01, odd23));
+            out[12 + c] = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(odd01, odd23));
+        }
+        out
+    }
+}
+
+// 32 registers. Six rows of four vectors are 24 accumulators, with four of B and one broadcast of A;
+// narrower panels get taller tiles, because hiding the FMA latency takes at least 8 chains.
+simd_table! {
+    Avx512, with_avx512_features, crate::Isa::Avx512,
+    tiles: [
+        4: [1 2 3 4 5 6],
+        2: [1 2 3 4 5 6 7 8 9 10 11 12],
+        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+    ]
+}

@@ -1,0 +1,130 @@
+//! One file per instruction set: its vector type, and its table of kernels stamped from the generic bodies.
+//! Nothing outside this folder names an intrinsic.
+
+/// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
+/// (`vectors: [heights]`, the widest first).
+#[cfg(target_arch = "x86_64")]
+macro_rules! simd_table {
+    ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt) => {
+        crate::isa::$features! { stamp_table $token, $isa, $tiles }
+    };
+}
+
+/// The second half of [`simd_table!`], with the features' names in hand.
+///
+/// Each function enables the features and calls one generic body, which inlines into it.
+#[cfg(target_arch = "x86_64")]
+macro_rules! stamp_table {
+    ([$($feature:tt),*] $token:ident, $isa:expr, [$($vectors:literal: [$($rows:literal)*],)*]) => {
+        stamp_entries! {
+            [$($feature),*] $token,
+            relu(x: &mut [f32]) = relu::relu;
+            softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::softmax;
+            softmax_cross_entropy(call: CrossEntropy<'_>) = softmax::softmax_cross_entropy;
+            argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
+            dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
+            rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
+            sgd(rule: SgdF32, step: Step<'_>) = optimizer::sgd;
+            unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
+            exp(x: &mut [f32]) = math::exp_slice;
+            ln(x: &mut [f32]) = math::ln_slice;
+            pack_columns(b: MatRef<'_>, to: &mut [f32]) = pack;
+        }
+
+        use $crate::gemm::pack::pack_columns as pack;
+        use $crate::generic::{convert, dense, math, optimizer, relu, softmax};
+        use $crate::table::{CrossEntropy, RmsPropF32, SgdF32, Step};
+        use $crate::view::{MatMut, MatRef};
+
+        /// # Safety
+        /// As for the generic tile, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        unsafe fn tile<const MR: usize, const NV: usize, const MASKED: bool>(t: &$crate::gemm::tile::Tile) {
+            // SAFETY: the features are this function's; the caller vouches for the tile.
+            unsafe { $crate::gemm::tile::tile::<$token, MR, NV, MASKED>($token::new_unchecked(), t) }
+        }
+
+        static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
+            widths: &[$($crate::gemm::TileWidth {
+                vectors: $vectors,
+                full: &[$(tile::<$rows, $vectors, false>),*],
+                masked: &[$(tile::<$rows, $vectors, true>),*],
+            }),*],
+            pack_columns,
+        };
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn gemm(call: $crate::gemm::Gemm<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::gemm::run(&TILES, call) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn dense_forward(call: $crate::table::DenseForward<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::gemm::run(&TILES, dense::forward(call)) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn dense_input_gradient(call: $crate::table::DenseInputGradient<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::gemm::run(&TILES, dense::input_gradient(call)) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn dense_weight_gradient(call: $crate::table::DenseWeightGradient<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::gemm::run(&TILES, dense::weight_gradient(call)) }
+        }
+
+        /// The kernels of this ISA; only for a CPU that has it.
+        pub(crate) static TABLE: $crate::table::Table = $crate::table::Table {
+            isa: $isa,
+            gemm,
+            dense_forward,
+            dense_input_gradient,
+            dense_weight_gradient,
+            dense_bias_gradient,
+            relu,
+            softmax,
+            softmax_cross_entropy,
+            argmax,
+            rmsprop,
+            sgd,
+            unit_from_u8,
+            exp,
+            ln,
+            tiles: Some(&TILES),
+        };
+    };
+}
+
+/// Functions that enable features and call a generic body with the token.
+#[cfg(target_arch = "x86_64")]
+macro_rules! stamp_entries {
+    ($features:tt $token:ident, $($name:ident($($arg:ident: $ty:ty),*) = $body:path;)*) => {
+        $(stamp_entry! { $features $token, $name($($arg: $ty),*) = $body })*
+    };
+}
+
+/// One function of [`stamp_entries!`].
+#[cfg(target_arch = "x86_64")]
+macro_rules! stamp_entry {
+    ([$($feature:tt),*] $token:ident, $name:ident($($arg:ident: $ty:ty),*) = $body:path) => {
+        #[target_feature($(enable = $feature),*)]
+        fn $name($($arg: $ty),*) {
+            // SAFETY: the token's features are this function's.
+            $body(unsafe { $token::new_unchecked() }, $($arg),*)
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(feature = "portable")]
+pub(crate) mod portable;

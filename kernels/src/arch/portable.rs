@@ -1,0 +1,243 @@
+//! `portable`: elementwise kernels on `wide`, GEMM by `matrixmultiply`, for CPUs without FMA.
+//!
+//! `wide` chooses its instructions when it is built, so these are the build's baseline ones (SSE2 on
+//! x86-64); `matrixmultiply` detects the CPU at run time. Products are rounded before they are added:
+//! correct to rounding, but not the exact ISAs' bits.
+
+use wide::{f32x16, i32x16};
+
+use crate::gemm::{Finish, Gemm, Start};
+use crate::generic::simd::{LANES, Simd};
+use crate::generic::{self, convert, dense, math, optimizer, softmax};
+use crate::view::{MatMut, MatRef};
+use crate::{Isa, table::Table};
+
+/// Runs on any CPU, so the token proves nothing.
+#[derive(Clone, Copy)]
+struct Portable;
+
+impl Simd for Portable {
+    type F = f32x16;
+    type I = i32x16;
+    /// All-one or all-zero lanes.
+    type M = f32x16;
+
+    const FUSED: bool = false;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> f32x16 {
+        f32x16::splat(x)
+    }
+    #[inline(always)]
+    fn splat_i(self, x: i32) -> i32x16 {
+        i32x16::splat(x)
+    }
+    #[inline(always)]
+    fn first(self, n: usize) -> f32x16 {
+        let mut lanes = [0.0; LANES];
+        for lane in &mut lanes[..n.min(LANES)] {
+            *lane = f32::from_bits(u32::MAX);
+        }
+        f32x16::new(lanes)
+    }
+    #[inline(always)]
+    unsafe fn load_ptr(self, p: *const f32) -> f32x16 {
+        // SAFETY: the caller vouches for 16 floats; an array of f32 has the alignment of f32.
+        f32x16::new(unsafe { *p.cast::<[f32; LANES]>() })
+    }
+    #[inline(always)]
+    unsafe fn load_mask(self, p: *const f32, m: f32x16) -> f32x16 {
+        let mut lanes = [0.0; LANES];
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            if m.to_array()[i].to_bits() != 0 {
+                // SAFETY: the caller vouches for the selected lanes.
+                *lane = unsafe { *p.add(i) };
+            }
+        }
+        f32x16::new(lanes)
+    }
+    #[inline(always)]
+    unsafe fn store_ptr(self, p: *mut f32, v: f32x16) {
+        // SAFETY: the caller vouches for 16 floats; an array of f32 has the alignment of f32.
+        unsafe { *p.cast::<[f32; LANES]>() = v.to_array() }
+    }
+    #[inline(always)]
+    unsafe fn store_mask(self, p: *mut f32, m: f32x16, v: f32x16) {
+        for (i, x) in v.to_array().into_iter().enumerate() {
+            if m.to_array()[i].to_bits() != 0 {
+                // SAFETY: the caller vouches for the selected lanes.
+                unsafe { *p.add(i) = x };
+            }
+        }
+    }
+    #[inline(always)]
+    fn from_u8(self, bytes: &[u8; LANES]) -> f32x16 {
+        let mut lanes = [0.0; LANES];
+        for (lane, byte) in lanes.iter_mut().zip(bytes) {
+            *lane = f32::from(*byte);
+        }
+        f32x16::new(lanes)
+    }
+    #[inline(always)]
+    fn add(self, a: f32x16, b: f32x16) -> f32x16 {
+        a + b
+    }
+    #[inline(always)]
+    fn sub(self, a: f32x16, b: f32x16) -> f32x16 {
+        a - b
+    }
+    #[inline(always)]
+    fn mul(self, a: f32x16, b: f32x16) -> f32x16 {
+        a * b
+    }
+    #[inline(always)]
+    fn div(self, a: f32x16, b: f32x16) -> f32x16 {
+        a / b
+    }
+    #[inline(always)]
+    fn sqrt(self, a: f32x16) -> f32x16 {
+        a.sqrt()
+    }
+    #[inline(always)]
+    fn fma(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+        a * b + c
+    }
+    #[inline(always)]
+    fn max(self, a: f32x16, b: f32x16) -> f32x16 {
+        self.gt(a, b).select(a, b)
+    }
+    #[inline(always)]
+    fn lt(self, a: f32x16, b: f32x16) -> f32x16 {
+        a.simd_lt(b)
+    }
+    #[inline(always)]
+    fn gt(self, a: f32x16, b: f32x16) -> f32x16 {
+        a.simd_gt(b)
+    }
+    #[inline(always)]
+    fn select(self, m: f32x16, a: f32x16, b: f32x16) -> f32x16 {
+        m.select(a, b)
+    }
+    #[inline(always)]
+    fn bits(self, a: f32x16) -> i32x16 {
+        i32x16::new(a.to_array().map(|x| x.to_bits() as i32))
+    }
+    #[inline(always)]
+    fn from_bits(self, a: i32x16) -> f32x16 {
+        f32x16::new(a.to_array().map(|x| f32::from_bits(x as u32)))
+    }
+    #[inline(always)]
+    fn to_float(self, a: i32x16) -> f32x16 {
+        f32x16::from_i32x16(a)
+    }
+    #[inline(always)]
+    fn add_i(self, a: i32x16, b: i32x16) -> i32x16 {
+        a + b
+    }
+    #[inline(always)]
+    fn sub_i(self, a: i32x16, b: i32x16) -> i32x16 {
+        a - b
+    }
+    #[inline(always)]
+    fn and_i(self, a: i32x16, b: i32x16) -> i32x16 {
+        a & b
+    }
+    #[inline(always)]
+    fn or_i(self, a: i32x16, b: i32x16) -> i32x16 {
+        a | b
+    }
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: i32x16) -> i32x16 {
+        a << N
+    }
+    #[inline(always)]
+    fn shr<const N: u32>(self, a: i32x16) -> i32x16 {
+        a >> N
+    }
+    #[inline(always)]
+    fn fold_max(self, a: f32x16) -> f32 {
+        a.to_array().into_iter().fold(f32::NEG_INFINITY, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn fold_add(self, a: f32x16) -> f32 {
+        a.reduce_add()
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [f32x16; LANES]) -> [f32x16; LANES] {
+        f32x16::transpose(rows)
+    }
+}
+
+/// The portable kernels.
+pub(crate) static TABLE: Table = Table {
+    isa: Isa::Portable,
+    gemm,
+    dense_forward: |call| gemm(dense::forward(call)),
+    dense_input_gradient: |call| gemm(dense::input_gradient(call)),
+    dense_weight_gradient: |call| gemm(dense::weight_gradient(call)),
+    dense_bias_gradient: |delta, gradient| dense::bias_gradient(Portable, delta, gradient),
+    relu: |x| generic::relu::relu(Portable, x),
+    softmax: |x, y| softmax::softmax(Portable, x, y),
+    softmax_cross_entropy: |call| softmax::softmax_cross_entropy(Portable, call),
+    argmax: |x, to| softmax::argmax(Portable, x, to),
+    rmsprop: |rule, step, v| optimizer::rmsprop(Portable, rule, step, v),
+    sgd: |rule, step| optimizer::sgd(Portable, rule, step),
+    unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
+    exp: |x| math::exp_slice(Portable, x),
+    ln: |x| math::ln_slice(Portable, x),
+    tiles: None,
+};
+
+/// C is first filled with what the chains start from, then `matrixmultiply` adds the product.
+fn gemm(mut g: Gemm<'_>) {
+    let beta = match g.start {
+        Start::Beta(beta) => beta,
+        Start::Bias(bias) => {
+            for i in 0..g.c.rows() {
+                if let Some(row) = g.c.row_mut(i) {
+                    row.copy_from_slice(bias);
+                }
+            }
+            1.0
+        }
+    };
+    multiply(g.alpha, g.a, g.b, beta, &mut g.c);
+    for i in 0..g.c.rows() {
+        let Some(row) = g.c.row_mut(i) else { continue };
+        match g.finish {
+            Finish::Store => {}
+            Finish::Relu => generic::relu::relu(Portable, row),
+            Finish::WherePositive(h) => {
+                for (x, h) in row.iter_mut().zip(h.row(i).unwrap_or(&[])) {
+                    *x = if *h > 0.0 { *x } else { 0.0 };
+                }
+            }
+        }
+    }
+}
+
+fn multiply(alpha: f32, a: MatRef<'_>, b: MatRef<'_>, beta: f32, c: &mut MatMut<'_>) {
+    let (m, n) = c.shape();
+    let depth = if alpha == 0.0 { 0 } else { a.columns() };
+    let ldc = c.leading_dimension() as isize;
+    // SAFETY: the views were checked, so that m x k, k x n and m x n elements with these strides are inside
+    // their slices; C is borrowed mutably, so it overlaps neither operand.
+    unsafe {
+        matrixmultiply::sgemm(
+            m,
+            depth,
+            n,
+            alpha,
+            a.as_ptr(),
+            a.row_stride(),
+            a.column_stride(),
+            b.as_ptr(),
+            b.row_stride(),
+            b.column_stride(),
+            beta,
+            c.as_mut_ptr(),
+            ldc,
+            1,
+        );
+    }
+}

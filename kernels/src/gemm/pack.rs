@@ -1,0 +1,48 @@
+//! Packing: copies a block of A or B into scratch memory in the order in which tiles read it.
+
+use crate::generic::simd::{LANES, Simd};
+use crate::view::MatRef;
+
+/// Copies B's rows to rows of `width` contiguous elements, `LANES`-padded width excluded: row k of the
+/// block starts at `k * width`.
+pub(crate) fn pack_rows(b: MatRef<'_>, to: &mut [f32]) {
+    for (k, row) in to.chunks_exact_mut(b.columns().max(1)).take(b.rows()).enumerate() {
+        match b.row(k) {
+            Some(from) => row.copy_from_slice(from),
+            None => {
+                for (j, x) in row.iter_mut().enumerate() {
+                    *x = b.at(k, j);
+                }
+            }
+        }
+    }
+}
+
+/// [`pack_rows`] for a B whose columns are contiguous: 16 by 16 elements at a time.
+#[inline(always)]
+pub(crate) fn pack_columns<S: Simd>(s: S, b: MatRef<'_>, to: &mut [f32]) {
+    let (rows, columns) = b.shape();
+    let source = b.transposed();
+    for j0 in (0..columns).step_by(LANES) {
+        for k0 in (0..rows).step_by(LANES) {
+            let mut block = [s.splat(0.0); LANES];
+            for (j, x) in block.iter_mut().enumerate().take(columns - j0) {
+                *x = s.load(&source.row(j0 + j).unwrap_or(&[])[k0..]);
+            }
+            for (k, x) in s.transpose(block).into_iter().enumerate().take(rows - k0) {
+                let start = (k0 + k) * columns + j0;
+                let end = start + LANES.min(columns - j0);
+                s.store(&mut to[start..end], x);
+            }
+        }
+    }
+}
+
+/// Copies `alpha * A`, each element rounded once, to rows of contiguous elements.
+pub(crate) fn pack_scaled(alpha: f32, a: MatRef<'_>, to: &mut [f32]) {
+    for (i, row) in to.chunks_exact_mut(a.columns().max(1)).take(a.rows()).enumerate() {
+        for (k, x) in row.iter_mut().enumerate() {
+            *x = alpha * a.at(i, k);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Bytes to unit floats.
+
+use super::simd::{LANES, Simd};
+
+/// The f32 nearest to byte / 255: a product with the rounded reciprocal, and one correction by the
+/// exact remainder, which is a fused multiply-add.
+#[inline(always)]
+pub(crate) fn unit_from_u8<S: Simd>(s: S, bytes: &[u8], to: &mut [f32]) {
+    let (whole, rest) = bytes.as_chunks::<LANES>();
+    let (to_whole, to_rest) = to.split_at_mut(whole.len() * LANES);
+    for (bytes, to) in whole.iter().zip(to_whole.chunks_exact_mut(LANES)) {
+        s.store(to, unit(s, s.from_u8(bytes)));
+    }
+    if !rest.is_empty() {
+        let mut bytes = [0; LANES];
+        bytes[..rest.len()].copy_from_slice(rest);
+        s.store(&mut to_rest[..rest.len()], unit(s, s.from_u8(&bytes)));
+    }
+}
+
+#[inline(always)]
+fn unit<S: Simd>(s: S, x: S::F) -> S::F {
+    if !S::FUSED {
+        return s.div(x, s.splat(255.0));
+    }
+    let reciprocal = s.splat(1.0 / 255.0);
+    let q = s.mul(x, reciprocal);
+    let remainder = s.fma(q, s.splat(-255.0), x);
+    s.fma(remainder, reciprocal, q)
+}

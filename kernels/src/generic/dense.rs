@@ -1,0 +1,59 @@
+//! The dense layer: three GEMMs that start and end as the layer needs, and the sum of the bias gradient.
+
+use super::simd::{LANES, Simd};
+use crate::gemm::{Finish, Gemm, Start};
+use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient};
+use crate::view::MatRef;
+
+/// `Y = act(X W + bias)`: each chain starts at the bias, the activation is applied in registers.
+pub(crate) fn forward(call: DenseForward<'_>) -> Gemm<'_> {
+    Gemm {
+        alpha: 1.0,
+        a: call.x,
+        b: call.w,
+        start: Start::Bias(call.bias),
+        finish: if call.relu { Finish::Relu } else { Finish::Store },
+        c: call.y,
+        scratch: call.scratch,
+    }
+}
+
+/// `dX = delta W^T`, masked in registers.
+pub(crate) fn input_gradient(call: DenseInputGradient<'_>) -> Gemm<'_> {
+    Gemm {
+        alpha: 1.0,
+        a: call.delta,
+        b: call.w.transposed(),
+        start: Start::Beta(0.0),
+        finish: call.active.map_or(Finish::Store, Finish::WherePositive),
+        c: call.dx,
+        scratch: call.scratch,
+    }
+}
+
+/// `dW = X^T delta`.
+pub(crate) fn weight_gradient(call: DenseWeightGradient<'_>) -> Gemm<'_> {
+    Gemm {
+        alpha: 1.0,
+        a: call.x.transposed(),
+        b: call.delta,
+        start: Start::Beta(0.0),
+        finish: Finish::Store,
+        c: call.dw,
+        scratch: call.scratch,
+    }
+}
+
+/// The sum over the rows of `delta`, in their order, from +0; its rows are contiguous.
+#[inline(always)]
+pub(crate) fn bias_gradient<S: Simd>(s: S, delta: MatRef<'_>, gradient: &mut [f32]) {
+    for (v, to) in gradient.chunks_mut(LANES).enumerate() {
+        let columns = v * LANES..v * LANES + to.len();
+        let mut sum = s.splat(0.0);
+        for i in 0..delta.rows() {
+            let row = delta.row(i).unwrap_or(&[]);
+            sum = s.add(sum, s.load(&row[columns.start..columns.end]));
+        }
+        s.store(to, sum);
+    }
+}

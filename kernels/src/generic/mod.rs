@@ -1,0 +1,9 @@
+//! Each algorithm once, over the vector trait of `simd.rs`; `arch/` stamps a copy of each per ISA.
+
+pub(crate) mod convert;
+pub(crate) mod dense;
+pub(crate) mod math;
+pub(crate) mod optimizer;
+pub(crate) mod relu;
+pub(crate) mod simd;
+pub(crate) mod softmax;

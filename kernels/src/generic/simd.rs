@@ -1,0 +1,109 @@
+//! The vector trait that every SIMD kernel is written over.
+//!
+//! A vector always has **16 lanes of f32**, whatever the hardware's width: one AVX-512 register, two
+//! AVX2 registers, an array for `portable`. So reductions along a row have the same lanes on
+//! every ISA, and a generic body is written once.
+//!
+//! A value of an implementing type is a token: it can only be made where the CPU has the features, so
+//! methods that touch no memory are safe. Methods are `#[inline(always)]`, because an intrinsic
+//! is only inlined into a function that enables its features: that function is the outermost one, in
+//! `arch/`. For the same reason generic bodies hold no closures around vector operations.
+
+/// Lanes of every vector.
+pub(crate) const LANES: usize = 16;
+
+/// Vector operations of one ISA. See the module's text.
+pub(crate) trait Simd: Copy {
+    /// 16 lanes of f32.
+    type F: Copy;
+    /// 16 lanes of i32.
+    type I: Copy;
+    /// 16 lanes of true or false.
+    type M: Copy;
+
+    /// Whether [`Simd::fma`] rounds once. False only for `portable`.
+    const FUSED: bool;
+
+    fn splat(self, x: f32) -> Self::F;
+    fn splat_i(self, x: i32) -> Self::I;
+    /// The mask whose first `n.min(16)` lanes are true.
+    fn first(self, n: usize) -> Self::M;
+
+    /// # Safety
+    /// 16 floats can be read at `p`.
+    unsafe fn load_ptr(self, p: *const f32) -> Self::F;
+    /// Lanes that `m` leaves out are +0.
+    /// # Safety
+    /// The floats at `p` that `m` selects can be read; the others are not touched.
+    unsafe fn load_mask(self, p: *const f32, m: Self::M) -> Self::F;
+    /// # Safety
+    /// 16 floats can be written at `p`.
+    unsafe fn store_ptr(self, p: *mut f32, v: Self::F);
+    /// # Safety
+    /// The floats at `p` that `m` selects can be written; the others are not touched.
+    unsafe fn store_mask(self, p: *mut f32, m: Self::M, v: Self::F);
+    /// 16 bytes as 16 floats.
+    fn from_u8(self, bytes: &[u8; LANES]) -> Self::F;
+
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sqrt(self, a: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once where [`Simd::FUSED`].
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `a > b ? a : b`: the second where either is NaN.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+
+    /// `a < b`, false for NaN.
+    fn lt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// `a > b`, false for NaN.
+    fn gt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// `m ? a : b`, lane by lane.
+    fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F;
+
+    fn bits(self, a: Self::F) -> Self::I;
+    fn from_bits(self, a: Self::I) -> Self::F;
+    /// The nearest f32.
+    fn to_float(self, a: Self::I) -> Self::F;
+    fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
+    fn sub_i(self, a: Self::I, b: Self::I) -> Self::I;
+    fn and_i(self, a: Self::I, b: Self::I) -> Self::I;
+    fn or_i(self, a: Self::I, b: Self::I) -> Self::I;
+    fn shl<const N: u32>(self, a: Self::I) -> Self::I;
+    /// Arithmetic shift right.
+    fn shr<const N: u32>(self, a: Self::I) -> Self::I;
+
+    /// `max` over the lanes: lane i with i+8, then i+4, i+2, i+1.
+    fn fold_max(self, a: Self::F) -> f32;
+    /// The sum over the lanes, in the same order.
+    fn fold_add(self, a: Self::F) -> f32;
+    /// Rows become columns.
+    fn transpose(self, rows: [Self::F; LANES]) -> [Self::F; LANES];
+
+    /// The first 16 elements of `x`; +0 in the lanes after its end.
+    #[inline(always)]
+    fn load(self, x: &[f32]) -> Self::F {
+        // SAFETY: 16 floats of the slice, or by the mask only those that it has.
+        unsafe {
+            if x.len() >= LANES {
+                self.load_ptr(x.as_ptr())
+            } else {
+                self.load_mask(x.as_ptr(), self.first(x.len()))
+            }
+        }
+    }
+
+    /// Stores to the first 16 elements of `x`, or to all where there are fewer.
+    #[inline(always)]
+    fn store(self, x: &mut [f32], v: Self::F) {
+        // SAFETY: 16 floats of the slice, or by the mask only those that it has.
+        unsafe {
+            if x.len() >= LANES {
+                self.store_ptr(x.as_mut_ptr(), v)
+            } else {
+                self.store_mask(x.as_mut_ptr(), self.first(x.len()), v)
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The scalar truth: each operation as plain loops, in the order that the numerics contract fixes.
+//!
+//! Every other exact ISA must give these bits. It shares no code with `generic/`, only the constants of exp
+//! and ln, and it is what `--isa scalar` runs.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod dense;
+pub mod fma;
+mod gemm;
+mod lanes;
+mod math;
+mod optimizer;
+mod relu;
+mod softmax;
+
+pub use fma::fma;
+
+use crate::Isa;
+use crate::table::Table;
+
+/// The reference as a table of kernels.
+pub(crate) static TABLE: Table = Table {
+    isa: Isa::Scalar,
+    gemm: gemm::gemm,
+    dense_forward: dense::forward,
+    dense_input_gradient: dense::input_gradient,
+    dense_weight_gradient: dense::weight_gradient,
+    dense_bias_gradient: dense::bias_gradient,
+    relu: relu::relu,
+    softmax: softmax::softmax,
+    softmax_cross_entropy: softmax::softmax_cross_entropy,
+    argmax: softmax::argmax,
+    rmsprop: optimizer::rmsprop,
+    sgd: optimizer::sgd,
+    unit_from_u8: convert::unit_from_u8,
+    exp: math::exp_slice,
+    ln: math::ln_slice,
+    tiles: None,
+};

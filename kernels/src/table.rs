@@ -1,0 +1,95 @@
+//! The table of kernels: one `static` per ISA, chosen once.
+//!
+//! Every function may assume that [`crate::Kernels`] has checked the shapes, and, being an `unsafe fn`, that the CPU
+//! has the table's ISA.
+
+use crate::Isa;
+use crate::gemm::{Gemm, TileSet};
+use crate::view::{MatMut, MatRef};
+use crate::workspace::Blocks;
+
+/// The kernels of one ISA. Each field says what its [`crate::Kernels`] method says.
+pub(crate) struct Table {
+    pub(crate) isa: Isa,
+    pub(crate) gemm: unsafe fn(Gemm<'_>),
+    pub(crate) dense_forward: unsafe fn(DenseForward<'_>),
+    pub(crate) dense_input_gradient: unsafe fn(DenseInputGradient<'_>),
+    pub(crate) dense_weight_gradient: unsafe fn(DenseWeightGradient<'_>),
+    pub(crate) dense_bias_gradient: unsafe fn(MatRef<'_>, &mut [f32]),
+    pub(crate) relu: unsafe fn(&mut [f32]),
+    pub(crate) softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
+    pub(crate) softmax_cross_entropy: unsafe fn(CrossEntropy<'_>),
+    pub(crate) argmax: unsafe fn(MatRef<'_>, &mut [u32]),
+    pub(crate) rmsprop: unsafe fn(RmsPropF32, Step<'_>, &mut [f32]),
+    pub(crate) sgd: unsafe fn(SgdF32, Step<'_>),
+    pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
+    pub(crate) exp: unsafe fn(&mut [f32]),
+    pub(crate) ln: unsafe fn(&mut [f32]),
+    /// The GEMM's tiles, where it has any.
+    pub(crate) tiles: Option<&'static TileSet>,
+}
+
+/// `Y = act(X W + bias)`.
+pub(crate) struct DenseForward<'a> {
+    pub(crate) x: MatRef<'a>,
+    pub(crate) w: MatRef<'a>,
+    pub(crate) bias: &'a [f32],
+    pub(crate) relu: bool,
+    pub(crate) y: MatMut<'a>,
+    pub(crate) scratch: Blocks<'a>,
+}
+
+/// `dX = (delta W^T)`, where `active > 0` if it is given.
+pub(crate) struct DenseInputGradient<'a> {
+    pub(crate) delta: MatRef<'a>,
+    pub(crate) w: MatRef<'a>,
+    pub(crate) active: Option<MatRef<'a>>,
+    pub(crate) dx: MatMut<'a>,
+    pub(crate) scratch: Blocks<'a>,
+}
+
+/// `dW = X^T delta`.
+pub(crate) struct DenseWeightGradient<'a> {
+    pub(crate) x: MatRef<'a>,
+    pub(crate) delta: MatRef<'a>,
+    pub(crate) dw: MatMut<'a>,
+    pub(crate) scratch: Blocks<'a>,
+}
+
+/// Softmax, loss and gradient of one batch, or of a part of one.
+pub(crate) struct CrossEntropy<'a> {
+    pub(crate) logits: MatRef<'a>,
+    pub(crate) labels: &'a [u32],
+    pub(crate) batch: f32,
+    pub(crate) gradient: Option<MatMut<'a>>,
+    pub(crate) losses: &'a mut [f32],
+    pub(crate) predictions: &'a mut [u32],
+}
+
+/// An optimizer's parameters and their gradient, of equal length.
+pub(crate) struct Step<'a> {
+    pub(crate) w: &'a mut [f32],
+    pub(crate) gradient: &'a [f32],
+}
+
+/// RMSprop's numbers, each rounded once to f32.
+#[derive(Clone, Copy)]
+pub(crate) struct RmsPropF32 {
+    pub(crate) learning_rate: f32,
+    pub(crate) rho: f32,
+    pub(crate) one_minus_rho: f32,
+    pub(crate) epsilon: f32,
+}
+
+/// SGD's numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct SgdF32 {
+    pub(crate) learning_rate: f32,
+}
+
+/// Optimizer state below this is set to zero, so that decaying state never becomes denormal:
+/// 2^-100, 7.9e-31. Beside any usual epsilon it is nothing.
+pub(crate) const TINY_STATE: f32 = f32::from_bits((127 - 100) << 23);
+
+/// What `argmax` gives for a row that holds a NaN.
+pub const NO_CLASS: u32 = u32::MAX;

@@ -1,0 +1,70 @@
+//! Scratch memory for packing, owned by the caller so that no call allocates.
+
+use crate::Error;
+
+/// Columns of B in one packed block at most.
+pub(crate) const PACKED_COLUMNS: usize = 512;
+/// Depth (k) of one packed block at most, for A and B alike.
+pub(crate) const PACKED_DEPTH: usize = 256;
+/// Rows of A in one packed block at most; a multiple of every tile height.
+pub(crate) const PACKED_ROWS: usize = 192;
+/// Floats that let the packed blocks start on a cache line.
+const ALIGNMENT_SLACK: usize = 16;
+
+/// Scratch memory for one thread. Contents between calls mean nothing.
+#[derive(Debug)]
+pub struct Workspace<'a> {
+    buffer: Buffer<'a>,
+}
+
+#[derive(Debug)]
+enum Buffer<'a> {
+    Borrowed(&'a mut [f32]),
+    #[cfg(feature = "std")]
+    Owned(std::vec::Vec<f32>),
+}
+
+/// The two packed blocks of a GEMM, each aligned to 64 bytes.
+pub(crate) struct Blocks<'a> {
+    pub(crate) a: &'a mut [f32],
+    pub(crate) b: &'a mut [f32],
+}
+
+impl<'a> Workspace<'a> {
+    /// The floats a workspace needs.
+    pub const LEN: usize = PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + ALIGNMENT_SLACK;
+
+    /// A workspace in `buffer`, of at least [`Workspace::LEN`] elements.
+    pub fn from_buffer(buffer: &'a mut [f32]) -> Result<Self, Error> {
+        if buffer.len() < Workspace::LEN {
+            return Err(Error::Length { what: "buffer", expected: Workspace::LEN, found: buffer.len() });
+        }
+        Ok(Workspace { buffer: Buffer::Borrowed(buffer) })
+    }
+
+    pub(crate) fn blocks(&mut self) -> Blocks<'_> {
+        let buffer = match &mut self.buffer {
+            Buffer::Borrowed(buffer) => &mut **buffer,
+            #[cfg(feature = "std")]
+            Buffer::Owned(buffer) => buffer.as_mut_slice(),
+        };
+        let start = buffer.as_ptr().align_offset(64).min(ALIGNMENT_SLACK);
+        let (b, rest) = buffer[start..].split_at_mut(PACKED_DEPTH * PACKED_COLUMNS);
+        Blocks { a: &mut rest[..PACKED_DEPTH * PACKED_ROWS], b }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Workspace<'static> {
+    /// A workspace that owns its memory (0.7 MB, touched only where a call packs).
+    pub fn new() -> Self {
+        Workspace { buffer: Buffer::Owned(std::vec![0.0; Workspace::LEN]) }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Default for Workspace<'static> {
+    fn default() -> Self {
+        Workspace::new()
+    }
+}
