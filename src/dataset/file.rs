@@ -1,0 +1,49 @@
+//! One IDX file, checked from its first byte to its length.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use super::map::{self, Bytes};
+use crate::error::Result;
+use crate::idx::{HEADER_MAX, Header};
+
+/// An IDX file whose header and length agree.
+pub(super) struct IdxFile {
+    /// What errors call it: the path the user knows it by, not that of a cached copy.
+    pub(super) name: String,
+    pub(super) header: Header,
+    bytes: Bytes,
+}
+
+impl IdxFile {
+    /// Opens and maps the raw IDX file at `path`.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let (file, metadata) = map::open_regular(path)?;
+        Self::map(&file, metadata.len(), path.display().to_string())
+    }
+
+    /// Maps `file`, of `len` bytes; nothing is allocated or mapped unless the header fits `len`.
+    pub(super) fn map(mut file: &File, len: u64, name: String) -> Result<Self> {
+        let failed = |error| map::cannot_read(Path::new(&name), &error);
+        file.rewind().map_err(failed)?;
+        let mut head = Vec::with_capacity(HEADER_MAX);
+        file.take(HEADER_MAX as u64).read_to_end(&mut head).map_err(failed)?;
+        let header = Header::parse(&head).map_err(|defect| defect.in_file(&name))?;
+        header.check_len(len).map_err(|defect| defect.in_file(&name))?;
+        let bytes = map::bytes_of(file, len).map_err(failed)?;
+        Ok(IdxFile { name, header, bytes })
+    }
+
+    /// Takes over the bytes of a whole file that [`super::gz`] has just unpacked and checked.
+    pub(super) fn from_memory(bytes: Vec<u8>, name: String) -> Result<Self> {
+        let header = Header::parse(&bytes).map_err(|defect| defect.in_file(&name))?;
+        header.check_len(bytes.len() as u64).map_err(|defect| defect.in_file(&name))?;
+        Ok(IdxFile { name, header, bytes: Bytes::Owned(bytes) })
+    }
+
+    /// The elements, as the file stores them.
+    pub(super) fn data(&self) -> &[u8] {
+        &self.bytes[self.header.data_offset()..]
+    }
+}

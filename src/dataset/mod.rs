@@ -1,0 +1,137 @@
+//! Datasets: found by name or in a folder, unpacked once, checked, mapped.
+//!
+//! ```text
+//! known name -> bundled, cache or system folder \
+//!                                                 -> gz -> store -> file (mapped, IDX header checked) -> split
+//! folder     -> raw, or .gz through the cache   /
+//! ```
+//!
+//! A dataset that opens is consistent: images and labels of equal count, one image size, every label a class.
+
+#[cfg(feature = "bundled-mnist")]
+mod bundled;
+mod cache;
+mod classes;
+mod file;
+mod folder;
+mod gz;
+pub mod known;
+mod map;
+mod split;
+mod stamp;
+mod store;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use cache::CacheDir;
+pub use split::Split;
+
+use crate::error::{Error, Result};
+use classes::{Classes, Named, Source};
+use folder::Files;
+use store::Store;
+
+/// What to open, and which folders to look in.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The name of a known dataset, or a folder; a known name wins, and a folder of that name is written `./mnist`.
+    pub data: String,
+    /// How many classes a folder's labels have, where that is neither 10 nor told by a file of class names.
+    pub num_classes: Option<usize>,
+    /// Where unpacked files are kept.
+    pub cache: CacheDir,
+    /// Where packages of the system put datasets.
+    pub shared: PathBuf,
+}
+
+impl Options {
+    /// Options for `data` with the user's cache and the system's folder.
+    pub fn new(data: impl Into<String>) -> Self {
+        Options {
+            data: data.into(),
+            num_classes: None,
+            cache: CacheDir::user(),
+            shared: PathBuf::from("/usr/share/datasets"),
+        }
+    }
+}
+
+/// A dataset, checked and ready to train on.
+#[derive(Debug)]
+pub struct Dataset {
+    /// The name or folder it was opened by.
+    pub name: String,
+    /// What to train on.
+    pub train: Split,
+    /// What to test on; a folder need not have it.
+    pub test: Option<Split>,
+    /// How many classes there are; every label is smaller.
+    pub classes: usize,
+    /// What the classes are called, one name per class.
+    pub class_names: Option<Vec<String>>,
+    /// Rows per image, in both splits.
+    pub rows: usize,
+    /// Columns per image, in both splits.
+    pub cols: usize,
+    /// Sentences for standard error: what was unpacked where, or why it could not be kept.
+    pub notices: Vec<String>,
+}
+
+/// Opens the dataset `data`, a known name or a folder, with the user's cache and the system's folder.
+pub fn open(data: &str, num_classes: Option<usize>) -> Result<Dataset> {
+    open_with(&Options { num_classes, ..Options::new(data) })
+}
+
+/// Opens a dataset.
+pub fn open_with(options: &Options) -> Result<Dataset> {
+    let mut store = Store::new(&options.cache);
+    let known = known::find(&options.data);
+    let folder = Path::new(&options.data);
+    let named = match known {
+        Some(known) => known
+            .class_names
+            .map(|names| Named { names: names.map(str::to_owned).to_vec(), source: Source::Known }),
+        None => {
+            require_folder(folder, &options.data)?;
+            classes::read(folder)?
+        }
+    };
+    let classes = Classes::new(named, options.num_classes)?;
+    let files = match known {
+        Some(known) => known.open(&options.shared, &mut store)?,
+        None => folder::open(folder, &mut store)?,
+    };
+    assemble(options.data.clone(), files, classes, store.notices)
+}
+
+fn require_folder(folder: &Path, data: &str) -> Result<()> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(metadata) => Err(Error::failed(format!(
+            "--data {data} is {}, where a folder with the IDX files was expected; give the folder",
+            map::kind_of(&metadata)
+        ))),
+        // What has a separator in it was meant as a path.
+        Err(error) if folder.components().count() > 1 || folder.is_absolute() || data.starts_with('.') => {
+            Err(map::cannot_read(folder, &error))
+        }
+        Err(_) => Err(known::unknown(data)),
+    }
+}
+
+fn assemble(name: String, files: Files, classes: Classes, notices: Vec<String>) -> Result<Dataset> {
+    let train = Split::new(files.train.0, files.train.1, &classes)?;
+    let test = files.test.map(|(images, labels)| Split::new(images, labels, &classes)).transpose()?;
+    let (rows, cols) = (train.rows(), train.cols());
+    if let Some(test) = test.as_ref().filter(|test| (test.rows(), test.cols()) != (rows, cols)) {
+        return Err(Error::failed(format!(
+            "{} holds images of {rows} x {cols} but {} of {} x {}; the two files do not belong together",
+            train.images_name(),
+            test.images_name(),
+            test.rows(),
+            test.cols()
+        )));
+    }
+    Ok(Dataset { name, train, test, classes: classes.count, class_names: classes.names, rows, cols, notices })
+}
