@@ -85,7 +85,7 @@ fn find(folder: &Path, name: &str, suffix: &str) -> Result<Option<PathBuf>> {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => return Ok(Some(path)),
             Ok(_) => other = other.or(Some(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(map::cannot_read(&path, &error)),
         }
     }

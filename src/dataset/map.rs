@@ -31,7 +31,7 @@ impl Deref for Bytes {
 /// If another process truncates the file while it is mapped, touching the lost pages ends this process with SIGBUS.
 /// Reading would not have that flaw but costs a copy of every image at every start; whoever truncates a dataset
 /// under a running training has to expect the training to stop.
-pub(super) fn bytes_of(mut file: &File, len: u64) -> io::Result<Bytes> {
+pub(super) fn bytes_of(file: &File, len: u64) -> io::Result<Bytes> {
     let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     if len > 0 {
         // SAFETY: the mapping is private and read-only, so nothing is written through it, and it is not longer than
@@ -43,6 +43,11 @@ pub(super) fn bytes_of(mut file: &File, len: u64) -> io::Result<Bytes> {
             return Ok(Bytes::Mapped(map));
         }
     }
+    read(file, len).map(Bytes::Owned)
+}
+
+/// What mapping falls back to: some file systems cannot map, and memory for mappings can run out.
+fn read(mut file: &File, len: usize) -> io::Result<Vec<u8>> {
     file.rewind()?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
@@ -50,7 +55,7 @@ pub(super) fn bytes_of(mut file: &File, len: u64) -> io::Result<Bytes> {
     if bytes.len() < len {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Bytes::Owned(bytes))
+    Ok(bytes)
 }
 
 /// Opens a regular file for reading; anything else is refused with a sentence that says what it is.
@@ -112,4 +117,22 @@ pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Error {
         }
         _ => format!("{path} cannot be read: {error}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_gives_what_mapping_gives() {
+        let (file, metadata) =
+            open_regular(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))).unwrap();
+        let mapped = bytes_of(&file, metadata.len()).unwrap();
+        assert!(matches!(mapped, Bytes::Mapped(_)));
+        for _ in 0..2 {
+            assert_eq!(read(&file, mapped.len()).unwrap(), *mapped);
+        }
+        assert_eq!(read(&file, mapped.len() + 1).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(bytes_of(&file, 0).unwrap().is_empty());
+    }
 }

@@ -58,6 +58,10 @@ impl Options {
 }
 
 /// A dataset, checked and ready to train on.
+///
+/// Images are mapped from their file, not copied. Another process that overwrites the file changes pixels, and one
+/// that truncates it ends this process with SIGBUS where the lost part is touched; labels are copies and stay as
+/// they were checked. So replace a dataset in use by renaming new files over it, never by writing into it.
 #[derive(Debug)]
 pub struct Dataset {
     /// The name or folder it was opened by.

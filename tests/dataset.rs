@@ -1,0 +1,351 @@
+//! Datasets that open: names, folders, the cache and what it remembers.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use mnist_fast::dataset::{CacheDir, Options, known, open_with};
+
+mod scratch;
+use scratch::{Scratch, assert_says, files_under, gzip, idx, images, labels};
+
+/// The unpacked files in the cache, without stamps.
+fn unpacked(scratch: &Scratch) -> Vec<PathBuf> {
+    let folder = scratch.path("cache").join("unpacked");
+    let files = files_under(&folder).into_iter().filter(|name| !name.ends_with(".stamp"));
+    files.map(|name| folder.join(name)).collect()
+}
+
+/// A folder whose train images have to be unpacked.
+fn with_packed_images() -> Scratch {
+    let scratch = Scratch::with_dataset();
+    scratch.remove("train-images-idx3-ubyte");
+    scratch.put("train-images-idx3-ubyte.gz", &gzip(&images(6, 3, 2)));
+    scratch
+}
+
+#[test]
+fn raw_folder() {
+    let scratch = Scratch::with_dataset();
+    let dataset = scratch.open();
+    assert_eq!((dataset.rows, dataset.cols, dataset.classes), (3, 2, 10));
+    assert_eq!((dataset.train.len(), dataset.train.image_len()), (6, 6));
+    assert_eq!(dataset.train.images(), &images(6, 3, 2)[16..]);
+    assert_eq!(dataset.train.labels(), [0, 1, 2, 9, 4, 5]);
+    let test = dataset.test.unwrap();
+    assert_eq!((test.images(), test.labels()), (&images(4, 3, 2)[16..], &[3, 2, 1, 0][..]));
+    assert_eq!(dataset.class_names, None);
+    assert_eq!(dataset.notices, [""; 0]);
+    assert!(!scratch.path("cache").exists(), "raw files need no cache");
+}
+
+#[test]
+fn without_test_files() {
+    let scratch = Scratch::with_dataset();
+    scratch.remove("t10k-images-idx3-ubyte");
+    scratch.remove("t10k-labels-idx1-ubyte");
+    assert!(scratch.open().test.is_none());
+}
+
+#[test]
+fn names_with_dots() {
+    let scratch = Scratch::new();
+    scratch.put("train-images.idx3-ubyte", &images(2, 3, 2));
+    scratch.put("train-labels.idx1-ubyte.gz", &gzip(&labels(&[7, 8])));
+    assert_eq!(scratch.open().train.labels(), [7, 8]);
+}
+
+/// As one archive in circulation unpacks: a folder under the one name, the file under the other.
+#[test]
+fn a_file_is_preferred_to_a_folder_of_the_other_name() {
+    let scratch = Scratch::with_dataset();
+    scratch.remove("train-images-idx3-ubyte");
+    fs::create_dir(scratch.path("data").join("train-images-idx3-ubyte")).unwrap();
+    scratch.put("train-images.idx3-ubyte", &images(6, 3, 2));
+    assert_eq!(scratch.open().train.len(), 6);
+}
+
+#[test]
+fn raw_wins_over_gz() {
+    let scratch = Scratch::with_dataset();
+    scratch.put("train-labels-idx1-ubyte.gz", b"never looked at");
+    assert_eq!(scratch.open().train.labels(), [0, 1, 2, 9, 4, 5]);
+}
+
+#[test]
+fn gz_of_several_members() {
+    let scratch = with_packed_images();
+    let bytes = images(6, 3, 2);
+    let members = [&gzip(&bytes[..7])[..], &gzip(&[]), &gzip(&bytes[7..20]), &gzip(&bytes[20..])].concat();
+    scratch.put("train-images-idx3-ubyte.gz", &members);
+    assert_eq!(scratch.open().train.images(), &bytes[16..]);
+}
+
+/// Longer than the pieces in which files are unpacked and hashed.
+#[test]
+fn gz_of_many_pieces() {
+    let scratch = with_packed_images();
+    let bytes = images(6, 250, 251);
+    scratch.put("train-images-idx3-ubyte.gz", &gzip(&bytes));
+    scratch.put("t10k-images-idx3-ubyte", &images(4, 250, 251));
+    assert!(scratch.open().train.images() == &bytes[16..]);
+    assert!(scratch.open().train.images() == &bytes[16..]);
+}
+
+#[test]
+fn images_of_one_row() {
+    let scratch = Scratch::new();
+    scratch.put("train-images-idx3-ubyte", &idx(8, &[2, 5], &[1; 10]));
+    scratch.put("train-labels-idx1-ubyte", &labels(&[0, 1]));
+    let dataset = scratch.open();
+    assert_eq!((dataset.rows, dataset.cols, dataset.train.image_len()), (1, 5, 5));
+}
+
+#[test]
+fn class_counts_and_names() {
+    let scratch = Scratch::with_dataset();
+    let wide = Options { num_classes: Some(26), ..scratch.options() };
+    assert_eq!(open_with(&wide).unwrap().classes, 26);
+
+    let names: Vec<String> = (0..12).map(|i| format!("class {i}")).collect();
+    scratch.put("classes.txt", format!("\u{FEFF}{}\r\n\r\n", names.join("\r\n")).as_bytes());
+    let dataset = scratch.open();
+    assert_eq!((dataset.classes, dataset.class_names), (12, Some(names)));
+    let agreeing = Options { num_classes: Some(12), ..scratch.options() };
+    assert_eq!(open_with(&agreeing).unwrap().classes, 12);
+}
+
+#[test]
+fn unpacked_once() {
+    let scratch = with_packed_images();
+    let first = scratch.open();
+    assert_eq!(first.notices.len(), 1);
+    assert_says(&first.notices[0], &["unpacked the dataset into", "cache"]);
+    let [file] = &unpacked(&scratch)[..] else { panic!("{:?}", unpacked(&scratch)) };
+    let modified = fs::metadata(file).unwrap().modified().unwrap();
+    assert_eq!(fs::read(file).unwrap(), images(6, 3, 2));
+
+    let second = scratch.open();
+    assert_eq!(second.notices, [""; 0]);
+    assert_eq!(second.train.images(), first.train.images());
+    assert_eq!(fs::metadata(file).unwrap().modified().unwrap(), modified);
+}
+
+#[test]
+fn a_changed_gz_is_unpacked_again() {
+    let scratch = with_packed_images();
+    scratch.open();
+    let packed = scratch.put("train-images-idx3-ubyte.gz", &gzip(&idx(8, &[6, 3, 2], &[77; 36])));
+    let later = SystemTime::now() + Duration::from_secs(5);
+    File::options().write(true).open(packed).unwrap().set_modified(later).unwrap();
+    assert_eq!(scratch.open().train.images(), [77; 36]);
+}
+
+/// While length and time are the stamped ones, the hash is not computed: a change that keeps both goes unseen.
+#[test]
+fn stamp_is_honoured() {
+    let scratch = with_packed_images();
+    scratch.open();
+    let file = &unpacked(&scratch)[0];
+    let modified = fs::metadata(file).unwrap().modified().unwrap();
+    fs::write(file, idx(8, &[6, 3, 2], &[9; 36])).unwrap();
+    File::options().write(true).open(file).unwrap().set_modified(modified).unwrap();
+    assert_eq!(scratch.open().train.images(), [9; 36]);
+}
+
+#[test]
+fn damage_in_the_cache_is_repaired() {
+    type Damage = fn(&PathBuf);
+    let damages: [(&str, Damage); 6] = [
+        ("other bytes", |file| fs::write(file, idx(8, &[6, 3, 2], &[9; 36])).unwrap()),
+        ("cut short", |file| fs::write(file, &images(6, 3, 2)[..30]).unwrap()),
+        ("empty", |file| fs::write(file, []).unwrap()),
+        ("removed", |file| fs::remove_file(file).unwrap()),
+        ("stamp removed", |file| fs::remove_file(format!("{}.stamp", file.display())).unwrap()),
+        ("stamp overwritten", |file| fs::write(format!("{}.stamp", file.display()), b"\xff").unwrap()),
+    ];
+    for (damage, inflict) in damages {
+        let scratch = with_packed_images();
+        scratch.open();
+        let file = &unpacked(&scratch)[0];
+        // A coarse clock could give the damaged file the stamped time.
+        std::thread::sleep(Duration::from_millis(20));
+        inflict(file);
+        assert_eq!(scratch.open().train.images(), &images(6, 3, 2)[16..], "{damage}");
+        assert_eq!(fs::read(file).unwrap(), images(6, 3, 2), "{damage}");
+        assert_eq!(scratch.open().notices, [""; 0], "{damage}");
+    }
+}
+
+/// A copied or restored cache has other times: it is hashed once and stamped anew, not unpacked.
+#[test]
+fn a_touched_file_is_hashed_and_stamped_again() {
+    let scratch = with_packed_images();
+    scratch.open();
+    let file = &unpacked(&scratch)[0];
+    let stamp = format!("{}.stamp", file.display());
+    let before = fs::read_to_string(&stamp).unwrap();
+    File::options().write(true).open(file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(scratch.open().notices, [""; 0]);
+    assert_ne!(fs::read_to_string(&stamp).unwrap(), before);
+}
+
+#[test]
+fn many_threads_unpack_at_once() {
+    let scratch = with_packed_images();
+    let bytes = images(6, 250, 251);
+    scratch.put("train-images-idx3-ubyte.gz", &gzip(&bytes));
+    scratch.put("t10k-images-idx3-ubyte", &images(4, 250, 251));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(scratch.open().train.images() == &bytes[16..]));
+        }
+    });
+    assert_eq!(files_under(&scratch.path("cache")).len(), 2, "the file and its stamp");
+    assert_eq!(scratch.open().notices, [""; 0]);
+}
+
+#[test]
+fn many_processes_unpack_at_once() {
+    let scratch = with_packed_images();
+    let this_program = std::env::current_exe().unwrap();
+    let mut others: Vec<_> = (0..3)
+        .map(|_| {
+            Command::new(&this_program)
+                .args(["--exact", "one_of_many_processes", "--ignored"])
+                .env("MNIST_FAST_TEST_SCRATCH", scratch.path(""))
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for other in &mut others {
+        assert!(other.wait().unwrap().success());
+    }
+    assert_eq!(files_under(&scratch.path("cache")).len(), 2, "the file and its stamp");
+    assert_eq!(scratch.open().notices, [""; 0]);
+}
+
+#[test]
+#[ignore = "run by many_processes_unpack_at_once"]
+fn one_of_many_processes() {
+    let Some(root) = std::env::var_os("MNIST_FAST_TEST_SCRATCH").map(PathBuf::from) else { return };
+    let data = root.join("data").display().to_string();
+    let options = Options { cache: CacheDir::at(root.join("cache")), ..Options::new(data) };
+    assert_eq!(open_with(&options).unwrap().train.images(), &images(6, 3, 2)[16..]);
+}
+
+#[test]
+fn temporary_files_of_dead_runs_are_removed_when_old() {
+    let scratch = with_packed_images();
+    let folder = scratch.path("cache").join("unpacked");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(".young.1.0.tmp"), b"").unwrap();
+    let old = File::create(folder.join(".old.1.0.tmp")).unwrap();
+    old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+    scratch.open();
+    let left = files_under(&folder);
+    assert!(left.contains(&".young.1.0.tmp".into()) && !left.contains(&".old.1.0.tmp".into()), "{left:?}");
+}
+
+#[test]
+fn without_a_cache_folder_it_stays_in_memory() {
+    let scratch = with_packed_images();
+    scratch.remove("train-labels-idx1-ubyte");
+    scratch.put("train-labels-idx1-ubyte.gz", &gzip(&labels(&[1; 6])));
+    // A file where the folder should be cannot be written into by anybody, root included.
+    let blocked = scratch.put("blocked", b"");
+    for (cache, why) in
+        [(CacheDir::none(), "XDG_CACHE_HOME"), (CacheDir::at(blocked), "blocked cannot be written")]
+    {
+        let dataset = open_with(&Options { cache, ..scratch.options() }).unwrap();
+        assert_eq!(dataset.train.images(), &images(6, 3, 2)[16..]);
+        assert_eq!(dataset.train.labels(), [1; 6]);
+        assert_eq!(dataset.notices.len(), 1, "{:?}", dataset.notices);
+        assert_says(&dataset.notices[0], &[why, "in memory"]);
+    }
+}
+
+#[test]
+fn an_absent_known_dataset_says_how_to_get_it() {
+    let scratch = Scratch::new();
+    for known in
+        known::KNOWN.iter().filter(|known| known.name != "mnist" || cfg!(not(feature = "bundled-mnist")))
+    {
+        let options = Options { data: known.name.into(), ..scratch.options() };
+        let message = open_with(&options).unwrap_err().to_string();
+        let cached = scratch.path("cache").join(known.name).display().to_string();
+        assert_says(
+            &message,
+            &["is not on this machine", &cached, "shared", known.address, "curl", "sha256sum"],
+        );
+        for sha256 in known.sha256_gz {
+            assert_says(&message, &[sha256]);
+        }
+
+        let nowhere = Options { cache: CacheDir::none(), ..options };
+        let message = open_with(&nowhere).unwrap_err().to_string();
+        assert_says(&message, &["is not in", &format!("--data ./{}", known.name)]);
+    }
+}
+
+/// KMNIST's unpacked hashes are not known, so any data of the right form passes, with a word about it.
+#[test]
+fn a_known_dataset_is_found_in_the_cache_and_in_the_shared_folder() {
+    for (place, suffix) in [("cache", ""), ("cache", ".gz"), ("shared", ""), ("shared", ".gz")] {
+        let scratch = Scratch::with_dataset();
+        let folder = scratch.path(place).join("kmnist");
+        fs::create_dir_all(&folder).unwrap();
+        for name in files_under(&scratch.path("data")) {
+            let bytes = fs::read(scratch.path("data").join(&name)).unwrap();
+            let bytes = if suffix.is_empty() { bytes } else { gzip(&bytes) };
+            fs::write(folder.join(name + suffix), bytes).unwrap();
+        }
+        for _ in 0..2 {
+            let dataset = open_with(&Options { data: "kmnist".into(), ..scratch.options() }).unwrap();
+            assert_eq!(dataset.train.len(), 6, "{place} {suffix}");
+            assert_eq!(dataset.class_names.unwrap()[1], "ki");
+            assert_says(dataset.notices.last().unwrap(), &["does not know the SHA-256"]);
+        }
+    }
+}
+
+#[test]
+fn a_known_dataset_with_other_bytes_is_refused() {
+    for suffix in ["", ".gz"] {
+        let scratch = Scratch::new();
+        let folder = scratch.path("shared").join("fashion-mnist");
+        fs::create_dir_all(&folder).unwrap();
+        let bytes = images(6, 3, 2);
+        let bytes = if suffix.is_empty() { bytes } else { gzip(&bytes) };
+        fs::write(folder.join(format!("train-images-idx3-ubyte{suffix}")), bytes).unwrap();
+        let options = Options { data: "fashion-mnist".into(), ..scratch.options() };
+        let message = open_with(&options).unwrap_err().to_string();
+        assert_says(&message, &["train-images-idx3-ubyte", "SHA-256", "get"]);
+        assert_eq!(files_under(&scratch.path("cache")), [""; 0]);
+    }
+}
+
+#[cfg(feature = "bundled-mnist")]
+#[test]
+fn bundled_mnist() {
+    let scratch = Scratch::new();
+    let options = Options { data: "mnist".into(), ..scratch.options() };
+    let first = open_with(&options).unwrap();
+    let test = first.test.as_ref().unwrap();
+    assert_eq!((first.train.len(), test.len(), first.rows, first.cols), (60_000, 10_000, 28, 28));
+    assert_eq!(first.train.labels()[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+    assert_eq!(test.labels()[0], 7);
+    assert_eq!(first.notices.len(), 1);
+    assert_eq!(open_with(&options).unwrap().notices, [""; 0]);
+
+    // Damage: the bytes of another file of the same length.
+    let path = scratch.path("cache").join("mnist").join("t10k-labels-idx1-ubyte");
+    fs::write(&path, labels(&[0; 10_000])).unwrap();
+    assert_eq!(open_with(&options).unwrap().test.unwrap().labels(), test.labels());
+
+    // A lost stamp costs a hash, not an unpacking.
+    fs::remove_file(format!("{}.stamp", path.display())).unwrap();
+    assert_eq!(open_with(&options).unwrap().notices, [""; 0]);
+}
