@@ -67,7 +67,7 @@ impl<'a> Store<'a> {
         sha256: Option<&str>,
     ) -> Result<IdxFile> {
         let Some(target) = self.path(place) else {
-            return self.in_memory(packed, sha256, "there is no cache folder: set XDG_CACHE_HOME or HOME");
+            return self.in_memory(packed, sha256, "there is no cache folder (set XDG_CACHE_HOME or HOME)");
         };
         if let Some(file) = reuse(&target, packed, sha256) {
             return Ok(file);
