@@ -1,10 +1,21 @@
 //! Train and run multilayer perceptrons on IDX image datasets on the CPU.
+//!
+//! ```text
+//! IDX bytes (mmap) -> batch (gather, u8 -> f32) -> forward -> loss -> backward -> update -> epoch report
+//! dataset             train/step.rs              mnist_fast_kernels ...                    report
+//! ```
 
 pub mod atomic;
 pub mod dataset;
 pub mod error;
 pub mod hash;
 pub mod idx;
+pub mod metrics;
 pub mod nearest;
+pub mod network;
+pub mod random;
+pub mod shared;
+pub mod team;
+pub mod train;
 
 pub use error::{Error, Result};

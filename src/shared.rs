@@ -1,8 +1,8 @@
 //! Buffers that the workers of a team write in disjoint parts.
 //!
 //! A training step alternates phases; in each, every worker writes its own rows of some buffers and reads others
-//! whole. Rust cannot see that the rows are disjoint, so these few methods are `unsafe`, and
-//! `train/step.rs`, the one place that calls them, says per phase who writes what.
+//! whole. Rust cannot see that the rows are disjoint, so [`SharedBuffer::write`] is `unsafe`, and `train/`, which
+//! alone calls it, says per phase who writes what.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
@@ -24,8 +24,8 @@ pub struct SharedBuffer<T> {
     len: usize,
 }
 
-// SAFETY: shared access to the elements goes through `read` and `write` only, whose callers vouch that no element is
-// written while another worker uses it.
+// SAFETY: threads that share a buffer only read it, but for `write`, whose caller vouches that nobody else uses the
+// elements it gives.
 unsafe impl<T: Send> Sync for SharedBuffer<T> {}
 
 impl<T: Number> SharedBuffer<T> {
@@ -35,26 +35,32 @@ impl<T: Number> SharedBuffer<T> {
         SharedBuffer { lines: (0..len.div_ceil(LINE)).map(|_| line()).collect(), len }
     }
 
-    /// The number of elements.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    /// All elements, to read.
+    pub fn all(&self) -> &[T] {
+        self.part(0..self.len)
     }
 
     /// All elements, to write: the borrow proves that nobody else is there.
-    pub fn as_mut(&mut self) -> &mut [T] {
-        let len = self.len;
+    pub fn all_mut(&mut self) -> &mut [T] {
         // SAFETY: nobody else can hold any element.
-        unsafe { self.write(0..len) }
+        unsafe { self.write(0..self.len) }
     }
 
-    /// All elements, to read.
-    pub fn get(&mut self) -> &[T] {
-        self.as_mut()
+    /// Some elements, to read.
+    pub fn part(&self, range: Range<usize>) -> &[T] {
+        // SAFETY: the range is inside (`start` checks); whoever calls `write` vouches that nobody reads.
+        unsafe { std::slice::from_raw_parts(self.start(&range), range.len()) }
+    }
+
+    /// Some elements, to write.
+    ///
+    /// # Safety
+    /// No other reference to any of them lives as long as the result does.
+    #[allow(clippy::mut_from_ref)] // that is what the buffer is for
+    pub unsafe fn write(&self, range: Range<usize>) -> &mut [T] {
+        // SAFETY: the range is inside (`start` checks), the elements are in `UnsafeCell`s, and the caller vouches
+        // that nobody else is there.
+        unsafe { std::slice::from_raw_parts_mut(self.start(&range), range.len()) }
     }
 
     fn start(&self, range: &Range<usize>) -> *mut T {
@@ -62,34 +68,12 @@ impl<T: Number> SharedBuffer<T> {
         // A pointer to the first line may reach every line of the slice; an UnsafeCell<T> has T's layout.
         self.lines.as_ptr().cast::<T>().cast_mut().wrapping_add(range.start)
     }
-
-    /// Elements to read.
-    ///
-    /// # Safety
-    /// Nobody writes any of them as long as the result lives.
-    pub unsafe fn read(&self, range: Range<usize>) -> &[T] {
-        // SAFETY: the range is inside (`start` checks), and the caller vouches that nobody writes it.
-        unsafe { std::slice::from_raw_parts(self.start(&range), range.len()) }
-    }
-
-    /// Elements to write.
-    ///
-    /// # Safety
-    /// Nobody else reads or writes any of them as long as the result lives.
-    #[allow(clippy::mut_from_ref)] // that is what the buffer is for
-    pub unsafe fn write(&self, range: Range<usize>) -> &mut [T] {
-        // SAFETY: the range is inside (`start` checks), the elements are in `UnsafeCell`s, and the caller vouches
-        // that nobody else is there.
-        unsafe { std::slice::from_raw_parts_mut(self.start(&range), range.len()) }
-    }
 }
 
 impl<T: Number> Clone for SharedBuffer<T> {
     fn clone(&self) -> Self {
         let mut copy = SharedBuffer::new(self.len);
-        // SAFETY: cloning happens between phases: it needs the owner's `&`, and workers hold the owner
-        // only while the team runs.
-        copy.as_mut().copy_from_slice(unsafe { self.read(0..self.len) });
+        copy.all_mut().copy_from_slice(self.all());
         copy
     }
 }

@@ -55,7 +55,7 @@ fn check_exp(kernels: Kernels, stride: usize) {
         },
     );
     println!("{}: exp within {:.3} ULP, worst at {:e}", kernels.isa(), worst.0, worst.1);
-    assert!(worst.0 <= 1.0, "{} ULP at {:e}", worst.0, worst.1);
+    assert!(worst.0 <= 1.02, "{} ULP at {:e}", worst.0, worst.1);
 }
 
 fn check_ln(kernels: Kernels, stride: usize) {

@@ -1,0 +1,249 @@
+//! The network: dense layers, ReLU between them, softmax at the end.
+
+use mnist_fast_kernels::{Activation, MatRef};
+
+use crate::error::{Error, Result};
+use crate::hash::Sha256Hex;
+use crate::random;
+use crate::shared::SharedBuffer;
+
+/// One dense layer.
+#[derive(Clone)]
+pub struct Layer {
+    inputs: usize,
+    outputs: usize,
+    activation: Activation,
+    /// [inputs, outputs] row-major, rows `stride` apart; what lies between rows stays 0.
+    pub(crate) weights: SharedBuffer<f32>,
+    pub(crate) biases: SharedBuffer<f32>,
+}
+
+/// Rows start on a cache line.
+pub(crate) fn stride(columns: usize) -> usize {
+    columns.next_multiple_of(16)
+}
+
+impl Layer {
+    fn zeros(inputs: usize, outputs: usize, activation: Activation) -> Self {
+        Layer {
+            inputs,
+            outputs,
+            activation,
+            weights: SharedBuffer::new(inputs * stride(outputs)),
+            biases: SharedBuffer::new(stride(outputs)),
+        }
+    }
+
+    /// Columns of its input.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Columns of its output.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// What it applies to its pre-activations.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Weights and biases.
+    pub fn parameters(&self) -> usize {
+        (self.inputs + 1) * self.outputs
+    }
+
+    /// The distance from one row of weights to the next.
+    pub(crate) fn stride(&self) -> usize {
+        stride(self.outputs)
+    }
+
+    /// The weights, inputs x outputs.
+    pub fn weights(&self) -> MatRef<'_> {
+        MatRef::with_leading_dimension(self.weights.all(), self.inputs, self.outputs, self.stride())
+            .expect("the buffer has room for every row")
+    }
+
+    /// One bias per output.
+    pub fn biases(&self) -> &[f32] {
+        self.biases.part(0..self.outputs)
+    }
+
+    /// The weights of one input, one per output.
+    pub fn weight_row(&self, input: usize) -> &[f32] {
+        let start = input * self.stride();
+        self.weights.part(start..start + self.outputs)
+    }
+
+    fn weight_row_mut(&mut self, input: usize) -> &mut [f32] {
+        let start = input * self.stride();
+        &mut self.weights.all_mut()[start..start + self.outputs]
+    }
+
+    /// Sets the weights, [inputs, outputs] row-major, and the biases.
+    ///
+    /// # Errors
+    /// Where a length is not this layer's, or a value is not finite.
+    pub fn set(&mut self, weights: &[f32], biases: &[f32]) -> Result<()> {
+        if weights.len() != self.inputs * self.outputs || biases.len() != self.outputs {
+            return Err(Error::failed(format!(
+                "a layer of {} x {} needs {} weights and {} biases, but got {} and {}",
+                self.inputs,
+                self.outputs,
+                self.inputs * self.outputs,
+                self.outputs,
+                weights.len(),
+                biases.len()
+            )));
+        }
+        if let Some(x) = weights.iter().chain(biases).find(|x| !x.is_finite()) {
+            return Err(Error::failed(format!(
+                "a parameter is {x}, where every one must be a finite number"
+            )));
+        }
+        for (input, row) in weights.chunks_exact(self.outputs).enumerate() {
+            self.weight_row_mut(input).copy_from_slice(row);
+        }
+        self.biases.all_mut()[..self.outputs].copy_from_slice(biases);
+        Ok(())
+    }
+}
+
+/// A multilayer perceptron.
+#[derive(Clone)]
+pub struct Network {
+    layers: Vec<Layer>,
+}
+
+impl Network {
+    /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, classes.
+    ///
+    /// # Errors
+    /// Where a size is 0, there are fewer than two, or the parameters do not fit into memory's addresses.
+    pub fn zeros(sizes: &[usize]) -> Result<Self> {
+        let parameters = sizes.windows(2).try_fold(0usize, |sum, pair| {
+            let padded = pair[1].checked_next_multiple_of(16)?;
+            pair[0].checked_add(1)?.checked_mul(padded)?.checked_add(sum)
+        });
+        // Weights, optimizer state and a copy or two must be addressable.
+        let fits = parameters.is_some_and(|n| n <= isize::MAX as usize / 64);
+        if sizes.len() < 2 || sizes.contains(&0) || !fits {
+            return Err(Error::failed(format!("no network can have layers of {sizes:?} units")));
+        }
+        let last = sizes.len() - 2;
+        let layers = sizes.windows(2).enumerate().map(|(l, pair)| {
+            let activation = if l == last { Activation::Linear } else { Activation::Relu };
+            Layer::zeros(pair[0], pair[1], activation)
+        });
+        Ok(Network { layers: layers.collect() })
+    }
+
+    /// A network as Keras starts one: glorot-uniform weights, zero biases.
+    ///
+    /// # Errors
+    /// As for [`Network::zeros`].
+    pub fn glorot_uniform(sizes: &[usize], seed: u64) -> Result<Self> {
+        let mut network = Network::zeros(sizes)?;
+        for (l, layer) in network.layers.iter_mut().enumerate() {
+            let mut draw = random::glorot_uniform(seed, l as u64, layer.inputs, layer.outputs);
+            for input in 0..layer.inputs {
+                layer.weight_row_mut(input).fill_with(&mut draw);
+            }
+        }
+        Ok(network)
+    }
+
+    /// The layers, from the input on.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layers, to set.
+    pub fn layers_mut(&mut self) -> &mut [Layer] {
+        &mut self.layers
+    }
+
+    /// Columns of the input.
+    pub fn inputs(&self) -> usize {
+        self.layers[0].inputs
+    }
+
+    /// Columns of the output.
+    pub fn classes(&self) -> usize {
+        self.layers[self.layers.len() - 1].outputs
+    }
+
+    /// The outputs of the hidden layers.
+    pub fn hidden(&self) -> Vec<usize> {
+        self.layers[..self.layers.len() - 1].iter().map(Layer::outputs).collect()
+    }
+
+    /// All weights and biases.
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(Layer::parameters).sum()
+    }
+
+    /// SHA-256 of all parameters as little-endian f32, layer by layer: weights [inputs, outputs] row-major, then biases;
+    /// each after adding +0.0, so that the sign of a zero does not count.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256Hex::new();
+        let mut bytes = Vec::new();
+        for layer in &self.layers {
+            let rows = (0..layer.inputs).map(|input| layer.weight_row(input)).chain([layer.biases()]);
+            for row in rows {
+                bytes.clear();
+                bytes.extend(row.iter().flat_map(|x| (x + 0.0).to_le_bytes()));
+                hash.update(&bytes);
+            }
+        }
+        hash.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tutorials_network_has_118_282_parameters() {
+        let network = Network::glorot_uniform(&[784, 128, 128, 10], 42).unwrap();
+        assert_eq!(network.parameters(), 118_282);
+        assert_eq!(network.hidden(), [128, 128]);
+        let limits = [0.0811, 0.1531, 0.2085];
+        for (layer, limit) in network.layers().iter().zip(limits) {
+            let largest =
+                (0..layer.inputs()).flat_map(|i| layer.weight_row(i)).fold(0f32, |a, w| a.max(w.abs()));
+            assert!(largest <= limit + 1e-4 && largest > limit * 0.98, "{largest} against {limit}");
+            assert!(layer.biases().iter().all(|b| *b == 0.0));
+        }
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused() {
+        for sizes in [&[784][..], &[784, 0, 10], &[0, 10], &[usize::MAX, 10], &[1 << 40, 1 << 40, 10]] {
+            assert!(Network::zeros(sizes).is_err(), "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn the_hash_ignores_the_sign_of_zero_and_nothing_else() {
+        let hash = |weights: &[f32]| {
+            let mut network = Network::zeros(&[2, 1]).unwrap();
+            network.layers_mut()[0].set(weights, &[0.0]).unwrap();
+            network.sha256()
+        };
+        assert_eq!(hash(&[0.0, 1.0]), hash(&[-0.0, 1.0]));
+        assert_ne!(hash(&[0.0, 1.0]), hash(&[1.0, 0.0]));
+        // 12 bytes: 0.0, 1.0 and the bias 0.0.
+        let bytes = [0u8, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0];
+        assert_eq!(hash(&[0.0, 1.0]), crate::hash::sha256_hex(&bytes));
+    }
+
+    #[test]
+    fn parameters_that_are_not_finite_are_refused() {
+        let mut network = Network::zeros(&[1, 1]).unwrap();
+        let error = network.layers_mut()[0].set(&[f32::NAN], &[0.0]).unwrap_err().to_string();
+        assert!(error.contains("NaN") && error.contains("finite"), "{error}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Evaluation: the network as it is, on examples in order.
+
+use super::{Examples, Trainer, share};
+use crate::metrics::Metrics;
+use crate::shared::SharedBuffer;
+
+/// Images that a thread takes through the network at a time: their activations stay in its L2.
+pub(super) const BLOCK: usize = 64;
+
+/// One loss and one class per example.
+pub(super) struct Results {
+    losses: SharedBuffer<f32>,
+    predictions: SharedBuffer<u32>,
+}
+
+impl Results {
+    pub(super) fn new(examples: usize) -> Self {
+        Results { losses: SharedBuffer::new(examples), predictions: SharedBuffer::new(examples) }
+    }
+
+    /// Makes room for `examples`.
+    pub(super) fn reserve(&mut self, examples: usize) {
+        if self.losses.all().len() < examples {
+            *self = Results::new(examples);
+        }
+    }
+}
+
+impl Trainer {
+    /// Loss and accuracy on `examples`, each image by the same chains as in training: the bits do not depend on
+    /// blocks or threads.
+    pub fn evaluate(&mut self, examples: Examples<'_>) -> Metrics {
+        self.evaluated.reserve(examples.len());
+        let Trainer { kernels, team, network, workers, evaluated: Results { losses, predictions }, .. } =
+            self;
+        let (kernels, network, threads) = (*kernels, &*network, team.threads());
+        team.run(|t| {
+            let mut worker = workers[t].lock().expect("a worker's panic ends the run");
+            let worker = &mut *worker;
+            let own = share(examples.len(), threads, t);
+            for start in own.clone().step_by(BLOCK) {
+                let images = start..own.end.min(start + BLOCK);
+                let rows = 0..images.len();
+                let block = &worker.evaluation;
+                // SAFETY: the block is this thread's, and so is this range of losses and predictions.
+                unsafe {
+                    block.gather(kernels, &rows, examples, |row| start + row);
+                    block.forward(kernels, network, &rows, &mut worker.workspace);
+                    block.loss(kernels, &rows, None);
+                    losses.write(images.clone()).copy_from_slice(block.losses.part(rows.clone()));
+                    predictions.write(images).copy_from_slice(block.predictions.part(rows));
+                }
+            }
+        });
+        let labels = examples.labels.iter().map(|label| u32::from(*label));
+        Metrics::of(losses.part(0..examples.len()), predictions.part(0..examples.len()), labels)
+    }
+}

@@ -1,0 +1,190 @@
+//! Training: epochs of steps, each step a forward pass, a backward pass and an update, shared by a team.
+
+mod evaluate;
+mod step;
+
+use mnist_fast_kernels::{Kernels, RmsProp, Sgd, Workspace};
+use std::sync::Mutex;
+
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::random;
+use crate::shared::SharedBuffer;
+use crate::team::Team;
+use step::Activations;
+
+/// The rule that moves the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// RMSprop as in Keras 3.
+    RmsProp(RmsProp),
+    /// Plain gradient descent.
+    Sgd(Sgd),
+}
+
+impl Optimizer {
+    /// The learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Optimizer::RmsProp(rule) => rule.learning_rate,
+            Optimizer::Sgd(rule) => rule.learning_rate,
+        }
+    }
+}
+
+/// Images and labels in memory: `labels.len()` images of equal size, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Examples<'a> {
+    /// All pixels.
+    pub images: &'a [u8],
+    /// One class per image.
+    pub labels: &'a [u8],
+}
+
+impl<'a> Examples<'a> {
+    /// How many images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Pixels per image.
+    fn image_len(&self) -> usize {
+        self.images.len() / self.labels.len().max(1)
+    }
+
+    /// The pixels of one image.
+    fn image(&self, i: usize) -> &'a [u8] {
+        let len = self.image_len();
+        &self.images[i * len..(i + 1) * len]
+    }
+
+    /// The images in `range`.
+    pub fn range(&self, range: std::ops::Range<usize>) -> Self {
+        let len = self.image_len();
+        Examples { images: &self.images[range.start * len..range.end * len], labels: &self.labels[range] }
+    }
+}
+
+/// How to train.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Images per step; the last step of an epoch takes what is left.
+    pub batch_size: usize,
+    /// The rule that moves the weights.
+    pub optimizer: Optimizer,
+    /// Keys every random choice.
+    pub seed: u64,
+    /// Whether each epoch visits the images in a new order.
+    pub shuffle: bool,
+}
+
+/// A network in training, with everything a step needs: steps allocate nothing.
+pub struct Trainer {
+    kernels: Kernels,
+    team: Team,
+    settings: Settings,
+    network: Network,
+    /// RMSprop's running means of squares, laid out as the parameters are; empty for SGD.
+    state: Vec<LayerState>,
+    batch: Activations,
+    workers: Vec<Mutex<Worker>>,
+    order: Vec<u32>,
+    evaluated: evaluate::Results,
+}
+
+#[derive(Clone)]
+struct LayerState {
+    weights: SharedBuffer<f32>,
+    biases: SharedBuffer<f32>,
+}
+
+/// What one thread has for itself.
+struct Worker {
+    workspace: Workspace<'static>,
+    /// Per layer, room for the gradient of some rows of weights.
+    gradients: Vec<SharedBuffer<f32>>,
+    /// Room to evaluate some images.
+    evaluation: Activations,
+}
+
+/// The part of `0..n` that is thread `t`'s of `threads`: contiguous, sizes differ by one at most.
+fn share(n: usize, threads: usize, t: usize) -> std::ops::Range<usize> {
+    n * t / threads..n * (t + 1) / threads
+}
+
+impl Trainer {
+    /// Prepares to train `network`.
+    pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Self {
+        let needs_state = matches!(settings.optimizer, Optimizer::RmsProp(_));
+        let state = network.layers().iter().filter(|_| needs_state).map(|layer| LayerState {
+            weights: SharedBuffer::new(layer.weights.all().len()),
+            biases: SharedBuffer::new(layer.biases.all().len()),
+        });
+        let worker = || {
+            Mutex::new(Worker {
+                workspace: Workspace::new(),
+                gradients: step::gradient_buffers(&network),
+                evaluation: Activations::new(&network, evaluate::BLOCK),
+            })
+        };
+        Trainer {
+            state: state.collect(),
+            batch: Activations::new(&network, settings.batch_size),
+            workers: (0..team.threads()).map(|_| worker()).collect(),
+            order: Vec::new(),
+            evaluated: evaluate::Results::new(0),
+            kernels,
+            team,
+            settings,
+            network,
+        }
+    }
+
+    /// Makes room for epochs of `train` examples and evaluations of up to `evaluate`: they then allocate nothing.
+    pub fn reserve(&mut self, train: usize, evaluate: usize) {
+        self.order.reserve(train);
+        self.evaluated.reserve(evaluate);
+    }
+
+    /// The network as it is now.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Trains on every example once. Epochs count from 1. Loss and accuracy are means over the epoch while the
+    /// weights move, as Keras reports them.
+    ///
+    /// # Errors
+    /// Where the loss stops being a number.
+    pub fn train_epoch(&mut self, examples: Examples<'_>, epoch: usize) -> Result<Metrics> {
+        self.order.resize(examples.len(), 0);
+        if self.settings.shuffle {
+            random::permutation(self.settings.seed, epoch as u64, &mut self.order);
+        } else {
+            self.order.iter_mut().enumerate().for_each(|(i, image)| *image = i as u32);
+        }
+        let order = std::mem::take(&mut self.order);
+        let mut sums = Metrics::zero();
+        let result = order.chunks(self.settings.batch_size).enumerate().try_for_each(|(step, images)| {
+            let batch = self.step(examples, images);
+            sums.add(&batch);
+            if batch.loss_sum.is_finite() {
+                return Ok(());
+            }
+            Err(Error::failed(format!(
+                "the loss became {} in epoch {epoch}, step {}, at learning rate {}; try a smaller --lr",
+                batch.loss(),
+                step + 1,
+                self.settings.optimizer.learning_rate()
+            )))
+        });
+        self.order = order;
+        result.map(|()| sums)
+    }
+}

@@ -1,0 +1,224 @@
+//! Training gives the same bits on every exact ISA and number of threads, moves the weights as calculus says, and
+//! learns.
+
+mod mnist;
+
+use mnist_fast::metrics::Metrics;
+use mnist_fast::network::Network;
+use mnist_fast::team::Team;
+use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
+use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+
+const TUTORIAL: [usize; 4] = [784, 128, 128, 10];
+
+fn settings(optimizer: Optimizer) -> Settings {
+    Settings { batch_size: 64, optimizer, seed: 42, shuffle: true }
+}
+
+fn rmsprop() -> Optimizer {
+    Optimizer::RmsProp(RmsProp::default())
+}
+
+fn trainer(isa: Isa, threads: usize, network: Network, settings: Settings) -> Option<Trainer> {
+    match Kernels::new(isa) {
+        Ok(kernels) => Some(Trainer::new(kernels, Team::new(threads).unwrap(), network, settings)),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+/// The hash of the weights and the last epoch's sums after training on `examples`.
+fn run(
+    isa: Isa,
+    threads: usize,
+    sizes: &[usize],
+    settings: Settings,
+    epochs: usize,
+    examples: Examples<'_>,
+) -> Option<(String, Metrics)> {
+    let network = Network::glorot_uniform(sizes, settings.seed).unwrap();
+    let mut trainer = trainer(isa, threads, network, settings)?;
+    let mut metrics = Metrics::zero();
+    for epoch in 1..=epochs {
+        metrics = trainer.train_epoch(examples, epoch).unwrap();
+    }
+    Some((trainer.network().sha256(), metrics))
+}
+
+fn exact_simd() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.is_exact() && *isa != Isa::Scalar)
+}
+
+/// 784-128-128-10, one batch of 64 and then a short one of 16: every bit of all 118,282 parameters.
+#[test]
+fn one_full_step_has_the_references_bits() {
+    let data = mnist::mnist();
+    for count in [64, 80] {
+        let examples = mnist::train(&data).range(0..count);
+        let expected = run(Isa::Scalar, 1, &TUTORIAL, settings(rmsprop()), 1, examples).unwrap();
+        for isa in exact_simd() {
+            for threads in [1, 2, 3] {
+                if let Some(found) = run(isa, threads, &TUTORIAL, settings(rmsprop()), 1, examples) {
+                    assert_eq!(expected, found, "{isa}, {threads} threads, {count} images");
+                }
+            }
+        }
+    }
+}
+
+/// Two shuffled epochs of 1,040 images (16 full batches and one of 16), on every exact ISA and several threads.
+#[test]
+fn two_epochs_are_equal_over_isa_and_threads() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(10_000..11_040);
+    for (sizes, optimizer) in [
+        (&[784, 32, 24, 10][..], rmsprop()),
+        (&[784, 10], rmsprop()),
+        (&[784, 33, 10], Optimizer::Sgd(Sgd { learning_rate: 0.1 })),
+    ] {
+        let expected = run(Isa::Scalar, 3, sizes, settings(optimizer), 2, examples).unwrap();
+        for isa in exact_simd() {
+            for threads in [1, 2, 3, 5] {
+                if let Some(found) = run(isa, threads, sizes, settings(optimizer), 2, examples) {
+                    assert_eq!(expected, found, "{isa}, {threads} threads, {sizes:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The same for the tutorial's network; the reference takes part in `one_full_step_has_the_references_bits`.
+#[test]
+fn two_epochs_of_the_tutorials_network_are_equal_over_isa_and_threads() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..1_040);
+    let mut seen: Option<(String, Metrics)> = None;
+    for isa in exact_simd() {
+        for threads in [1, 2, 3, 5] {
+            if let Some(found) = run(isa, threads, &TUTORIAL, settings(rmsprop()), 2, examples) {
+                assert_eq!(*seen.get_or_insert(found.clone()), found, "{isa}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn evaluation_does_not_depend_on_threads_or_isa() {
+    let data = mnist::mnist();
+    let test = mnist::test(&data).range(0..777);
+    let network = Network::glorot_uniform(&[784, 40, 10], 1).unwrap();
+    let mut seen = None;
+    for isa in [Isa::Scalar].into_iter().chain(exact_simd()) {
+        for threads in [1, 2, 3, 5] {
+            if let Some(mut trainer) = trainer(isa, threads, network.clone(), settings(rmsprop())) {
+                let found = trainer.evaluate(test);
+                assert_eq!(*seen.get_or_insert(found), found, "{isa}, {threads} threads");
+            }
+        }
+    }
+}
+
+/// The gradient of the mean loss by central differences, against the step of plain gradient descent.
+#[test]
+fn a_step_of_gradient_descent_follows_finite_differences() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(500..510);
+    let sizes = [784, 6, 5, 10];
+    let rate = 1.0;
+    let settings = Settings {
+        batch_size: 10,
+        optimizer: Optimizer::Sgd(Sgd { learning_rate: rate }),
+        seed: 3,
+        shuffle: false,
+    };
+    let before = Network::glorot_uniform(&sizes, 3).unwrap();
+    let loss =
+        |network: Network| trainer(Isa::Scalar, 1, network, settings).unwrap().evaluate(examples).loss();
+    for isa in [Isa::Scalar, Isa::best()] {
+        let mut trainer = trainer(isa, 1, before.clone(), settings).unwrap();
+        trainer.train_epoch(examples, 1).unwrap();
+        let after = trainer.network();
+        let (mut checked, mut kinks) = (0, 0);
+        for l in 0..before.layers().len() {
+            let layer = &before.layers()[l];
+            // Pixels near the middle are lit; corners have a gradient of zero, which is worth a check too.
+            let inputs = if l == 0 { vec![0, 378, 406, 434] } else { (0..layer.inputs()).collect() };
+            for (input, output) in inputs.into_iter().flat_map(|i| (0..layer.outputs()).map(move |o| (i, o)))
+            {
+                let moved = |network: &Network| f64::from(network.layers()[l].weight_row(input)[output]);
+                let found = (moved(&before) - moved(after)) / rate;
+                let h = 2e-3f32;
+                let nudged = |by: f32| {
+                    let mut network = before.clone();
+                    let layer = &mut network.layers_mut()[l];
+                    let mut weights: Vec<f32> =
+                        (0..layer.inputs()).flat_map(|i| layer.weight_row(i).to_vec()).collect();
+                    weights[input * layer.outputs() + output] += by;
+                    let biases = layer.biases().to_vec();
+                    layer.set(&weights, &biases).unwrap();
+                    loss(network)
+                };
+                let (up, here, down) = (nudged(h), nudged(0.0), nudged(-h));
+                let (right, left) = ((up - here) / f64::from(h), (here - down) / f64::from(h));
+                if (right - left).abs() > 2e-3 {
+                    kinks += 1; // some ReLU switches within h: no derivative to compare with
+                    continue;
+                }
+                let error = (found - (right + left) / 2.0).abs();
+                assert!(error < 5e-4, "layer {l}, weight {input},{output}: {found} against {left}, {right}");
+                checked += usize::from(found != 0.0);
+            }
+        }
+        assert!(checked > 50 && kinks < 10, "{checked} gradients that are not zero, {kinks} kinks");
+    }
+}
+
+#[test]
+fn the_first_two_epochs_visit_the_images_in_different_orders() {
+    let mut orders = [vec![0; 50_000], vec![0; 50_000]];
+    for (epoch, order) in (1..).zip(&mut orders) {
+        mnist_fast::random::permutation(42, epoch, order);
+    }
+    assert_ne!(orders[0], orders[1]);
+}
+
+#[test]
+fn shuffling_moves_the_weights_differently() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..256);
+    let hash = |settings| run(Isa::best(), 1, &[784, 16, 10], settings, 1, examples).unwrap().0;
+    let shuffled = hash(settings(rmsprop()));
+    assert_ne!(shuffled, hash(Settings { shuffle: false, ..settings(rmsprop()) }));
+    assert_ne!(shuffled, hash(Settings { seed: 43, ..settings(rmsprop()) }));
+}
+
+#[test]
+fn an_exploding_loss_names_epoch_step_and_rate() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..640);
+    let exploding = settings(Optimizer::Sgd(Sgd { learning_rate: 1e30 }));
+    let network = Network::glorot_uniform(&[784, 16, 10], 1).unwrap();
+    let mut trainer = trainer(Isa::best(), 2, network, exploding).unwrap();
+    let error = (1..).find_map(|epoch| trainer.train_epoch(examples, epoch).err()).unwrap().to_string();
+    for part in ["epoch 1", "step ", "1000000000000000", "--lr"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// `portable` has no fixed bits, so it is held to what it learns.
+#[test]
+fn portable_learns() {
+    let data = mnist::mnist();
+    let (train, test) = (mnist::train(&data).range(0..6_400), mnist::test(&data));
+    for isa in [Isa::Portable, Isa::best()] {
+        let network = Network::glorot_uniform(&TUTORIAL, 42).unwrap();
+        let mut trainer = trainer(isa, 2, network, settings(rmsprop())).unwrap();
+        for epoch in 1..=2 {
+            trainer.train_epoch(train, epoch).unwrap();
+        }
+        let accuracy = trainer.evaluate(test).accuracy();
+        assert!((0.88..0.95).contains(&accuracy), "{isa}: {accuracy}");
+    }
+}
