@@ -11,6 +11,7 @@ pub mod error;
 pub mod hash;
 pub mod idx;
 pub mod metrics;
+pub mod model_file;
 pub mod nearest;
 pub mod network;
 pub mod random;

@@ -1,3 +1,25 @@
 //! The command line of mnist-fast.
 
-fn main() {}
+mod args;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use mnist_fast::error::Kind;
+
+fn main() -> ExitCode {
+    match commands::run(std::env::args_os().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = match error.kind() {
+                // Like `head`, whoever closed the pipe has seen what they wanted.
+                Kind::ClosedPipe => return ExitCode::SUCCESS,
+                Kind::Usage => 2,
+                Kind::Failed => 1,
+            };
+            output::error(&error);
+            ExitCode::from(code)
+        }
+    }
+}

@@ -79,9 +79,9 @@ mod tests {
         assert_eq!([draw(), draw(), draw()].map(f32::to_bits), PINNED_INIT);
     }
 
-    const PINNED_ORDER_1: [u32; 10] = [0; 10];
-    const PINNED_ORDER_2: [u32; 10] = [0; 10];
-    const PINNED_INIT: [u32; 3] = [0; 3];
+    const PINNED_ORDER_1: [u32; 10] = [3, 6, 0, 8, 9, 2, 4, 7, 5, 1];
+    const PINNED_ORDER_2: [u32; 10] = [5, 6, 0, 2, 7, 9, 1, 4, 3, 8];
+    const PINNED_INIT: [u32; 3] = [1028467899, 1017665724, 1029361583];
 
     #[test]
     fn permutations_visit_every_image_once_and_differ_by_seed_and_epoch() {

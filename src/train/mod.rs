@@ -4,7 +4,8 @@ mod evaluate;
 mod step;
 
 use mnist_fast_kernels::{Kernels, RmsProp, Sgd, Workspace};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
@@ -96,6 +97,7 @@ pub struct Trainer {
     workers: Vec<Mutex<Worker>>,
     order: Vec<u32>,
     evaluated: evaluate::Results,
+    steps_done: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -139,6 +141,7 @@ impl Trainer {
             workers: (0..team.threads()).map(|_| worker()).collect(),
             order: Vec::new(),
             evaluated: evaluate::Results::new(0),
+            steps_done: Arc::default(),
             kernels,
             team,
             settings,
@@ -150,6 +153,11 @@ impl Trainer {
     pub fn reserve(&mut self, train: usize, evaluate: usize) {
         self.order.reserve(train);
         self.evaluated.reserve(evaluate);
+    }
+
+    /// How many steps of the current epoch are done, for another thread to look at.
+    pub fn steps_done(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.steps_done)
     }
 
     /// The network as it is now.
@@ -172,6 +180,7 @@ impl Trainer {
         let order = std::mem::take(&mut self.order);
         let mut sums = Metrics::zero();
         let result = order.chunks(self.settings.batch_size).enumerate().try_for_each(|(step, images)| {
+            self.steps_done.store(step, Relaxed);
             let batch = self.step(examples, images);
             sums.add(&batch);
             if batch.loss_sum.is_finite() {

@@ -13,6 +13,7 @@ mod math;
 mod optimizer;
 mod relu;
 mod softmax;
+mod sqrt;
 
 pub use fma::fma;
 

@@ -1,0 +1,140 @@
+//! Command-line options: one table per command, from which come parsing, help and suggestions.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use mnist_fast::nearest::nearest;
+use mnist_fast::{Error, Result};
+
+/// One option of a command.
+pub(crate) struct Opt {
+    /// With its dashes.
+    pub(crate) name: &'static str,
+    /// What its value is called in the help; empty for a switch.
+    pub(crate) value: &'static str,
+    /// One or more lines for the help.
+    pub(crate) help: &'static str,
+}
+
+/// A command's arguments, each taken once; [`Args::finish`] refuses what is left.
+pub(crate) struct Args {
+    command: &'static str,
+    options: &'static [Opt],
+    rest: pico_args::Arguments,
+}
+
+impl Args {
+    pub(crate) fn new(command: &'static str, options: &'static [Opt], arguments: Vec<OsString>) -> Self {
+        let arguments = arguments.into_iter().flat_map(|argument| split(options, argument)).collect();
+        Args { command, options, rest: pico_args::Arguments::from_vec(arguments) }
+    }
+
+    /// Whether a switch was given. Switches must be taken before values, so that `--save --json` is a missing
+    /// value and not a file called `--json`.
+    pub(crate) fn switch(&mut self, name: &'static str) -> bool {
+        self.check(name, true);
+        self.rest.contains(name)
+    }
+
+    /// An option's value, where it was given.
+    pub(crate) fn value<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>> {
+        self.parse(name, expected, |text| text.parse().ok())
+    }
+
+    /// An option's value, read by `parse`, where it was given. `expected` says in the error what it should be.
+    pub(crate) fn parse<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.os_value(name)? else { return Ok(None) };
+        let text = text.to_string_lossy();
+        match parse(&text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(Error::usage(format!("{name} {text}: expected {expected}"))),
+        }
+    }
+
+    /// An option's value as a path.
+    pub(crate) fn path(&mut self, name: &'static str) -> Result<Option<PathBuf>> {
+        Ok(self.os_value(name)?.map(PathBuf::from))
+    }
+
+    fn os_value(&mut self, name: &'static str) -> Result<Option<OsString>> {
+        self.check(name, false);
+        let missing =
+            || Error::usage(format!("{name} needs a value; see mnist-fast {} --help", self.command));
+        let value = self
+            .rest
+            .opt_value_from_os_str(name, |text| Ok::<_, std::convert::Infallible>(text.to_owned()))
+            .map_err(|_| missing())?;
+        match &value {
+            Some(text) if text.is_empty() || text.to_string_lossy().starts_with("--") => Err(missing()),
+            _ => Ok(value),
+        }
+    }
+
+    /// Every option that the code asks for is in the table, and so in the help.
+    fn check(&self, name: &str, switch: bool) {
+        debug_assert!(self.options.iter().any(|o| o.name == name && o.value.is_empty() == switch), "{name}");
+    }
+
+    /// Refuses what nobody asked for; returns up to `free` arguments that are not options.
+    pub(crate) fn finish(mut self, free: usize) -> Result<Vec<OsString>> {
+        let rest = std::mem::replace(&mut self.rest, pico_args::Arguments::from_vec(vec![])).finish();
+        for argument in &rest {
+            let text = argument.to_string_lossy();
+            if text.starts_with('-') && text.len() > 1 {
+                return Err(Error::usage(self.unknown(&text)));
+            }
+        }
+        match rest.get(free) {
+            None => Ok(rest),
+            Some(extra) => Err(Error::usage(format!(
+                "unexpected argument {}; see mnist-fast {} --help",
+                extra.to_string_lossy(),
+                self.command
+            ))),
+        }
+    }
+
+    fn unknown(&self, text: &str) -> String {
+        let name = text.split('=').next().unwrap_or(text);
+        if let Some(known) = self.options.iter().find(|option| option.name == name) {
+            return match known.value.is_empty() && text.contains('=') {
+                true => format!("{name} takes no value"),
+                false => format!("{name} was given more than once"),
+            };
+        }
+        let hint = match nearest(name, self.options.iter().map(|option| option.name)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("see mnist-fast {} --help", self.command),
+        };
+        format!("unknown option {name}; {hint}")
+    }
+}
+
+/// `--name=value` as `--name value`, where the option takes a value; anything else as it is.
+fn split(options: &[Opt], argument: OsString) -> Vec<OsString> {
+    let takes_value =
+        |name: &str| options.iter().any(|option| option.name == name && !option.value.is_empty());
+    match argument.to_str().and_then(|text| text.split_once('=')) {
+        Some((name, value)) if takes_value(name) => vec![name.into(), value.into()],
+        _ => vec![argument],
+    }
+}
+
+/// The options' part of a command's help.
+pub(crate) fn help(options: &[Opt]) -> String {
+    let mut text = String::from("Options:\n");
+    for option in options {
+        let head = format!("{} {}", option.name, option.value);
+        for (i, line) in option.help.lines().enumerate() {
+            let head = if i == 0 { head.trim_end() } else { "" };
+            text.push_str(&format!("  {head:<24} {line}\n"));
+        }
+    }
+    text
+}

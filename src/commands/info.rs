@@ -1,0 +1,117 @@
+//! `info`: this machine and this build, for bug reports and the curious.
+
+use std::fs;
+
+use mnist_fast::Result;
+use mnist_fast_kernels::{Isa, Kernels};
+
+use crate::args::{Args, Opt};
+use crate::output;
+
+pub(crate) const USAGE: &str = "Usage: mnist-fast info";
+pub(crate) const OPTIONS: &[Opt] = &[];
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    args.finish(0)?;
+    let best = Isa::best();
+    let list = |isas: Vec<Isa>| isas.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (found, missing): (Vec<_>, Vec<_>) = Isa::ALL.into_iter().partition(|isa| isa.is_available());
+    let tiles: Vec<String> =
+        Kernels::best().gemm_tiles().map(|tile| format!("{} x {}", tile.rows, tile.columns)).collect();
+
+    let mut rows = vec![
+        ("version", format!("mnist-fast {} ({})", env!("CARGO_PKG_VERSION"), profile())),
+        ("machine", format!("{}, {} {}", cpu_name(), std::env::consts::OS, std::env::consts::ARCH)),
+        ("cores", std::thread::available_parallelism().map_or("unknown".into(), |n| n.to_string())),
+        ("caches", caches().unwrap_or("unknown".into())),
+        ("ISA", format!("{best} chosen; available: {}", list(found))),
+        ("not here", if missing.is_empty() { "none".into() } else { list(missing) }),
+        ("GEMM tiles", if tiles.is_empty() { "none of its own".into() } else { tiles.join(", ") }),
+    ];
+    if Isa::Portable.is_available() {
+        rows.push(("portable", portable()));
+    }
+    rows.push((
+        "data",
+        if cfg!(feature = "bundled-mnist") { "MNIST in the binary" } else { "none in the binary" }.into(),
+    ));
+    rows.push(("licence", "MIT or Apache-2.0; MNIST CC BY-SA 3.0 (LeCun, Cortes, Burges)".into()));
+    for (name, text) in rows {
+        output::line(format_args!("{name:<11} {text}"))?;
+    }
+    Ok(())
+}
+
+/// The build's profile.
+pub(crate) fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug build" } else { "release build" }
+}
+
+/// What `portable`'s two crates really use.
+pub(crate) fn portable() -> String {
+    format!("wide uses {} (chosen by the build), matrixmultiply {} (detected)", built_for(), detected())
+}
+
+fn built_for() -> &'static str {
+    if cfg!(target_feature = "avx512f") {
+        "AVX-512"
+    } else if cfg!(target_feature = "avx2") {
+        "AVX2"
+    } else if cfg!(target_feature = "avx") {
+        "AVX"
+    } else if cfg!(target_feature = "sse2") {
+        "SSE2"
+    } else if cfg!(target_feature = "neon") {
+        "NEON"
+    } else {
+        "plain code"
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> &'static str {
+    if std::arch::is_x86_feature_detected!("fma") {
+        "FMA"
+    } else if std::arch::is_x86_feature_detected!("avx") {
+        "AVX"
+    } else {
+        "SSE2"
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn detected() -> &'static str {
+    "NEON"
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn detected() -> &'static str {
+    "plain code"
+}
+
+fn cpu_name() -> String {
+    let name = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    name.unwrap_or("unknown CPU".into())
+}
+
+/// The first core's caches, as Linux tells them.
+fn caches() -> Option<String> {
+    let mut found = vec![];
+    for entry in fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?.flatten() {
+        let read =
+            |name: &str| fs::read_to_string(entry.path().join(name)).map(|text| text.trim().to_owned()).ok();
+        if let (Some(level), Some(kind), Some(size)) = (read("level"), read("type"), read("size")) {
+            let letter = match kind.as_str() {
+                "Data" => "d",
+                "Instruction" => "i",
+                _ => "",
+            };
+            found.push(format!("L{level}{letter} {size}"));
+        }
+    }
+    found.sort();
+    (!found.is_empty()).then(|| found.join(", "))
+}

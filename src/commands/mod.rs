@@ -1,0 +1,102 @@
+//! The commands, one file each.
+
+mod info;
+mod progress;
+mod report;
+mod summary;
+mod train;
+
+use std::ffi::OsString;
+
+use mnist_fast::nearest::nearest;
+use mnist_fast::{Error, Result};
+
+use crate::args::{self, Args, Opt};
+use crate::output;
+
+/// A command of the program.
+struct Command {
+    name: &'static str,
+    /// One line for the list of commands.
+    about: &'static str,
+    /// How to call it, and examples.
+    usage: &'static str,
+    options: &'static [Opt],
+    run: fn(Args) -> Result<()>,
+}
+
+const COMMANDS: [Command; 3] = [
+    Command {
+        name: "train",
+        about: "train a network; without options: the tutorial's, on MNIST",
+        usage: train::USAGE,
+        options: train::OPTIONS,
+        run: train::run,
+    },
+    Command {
+        name: "summary",
+        about: "the network: its layers and parameters",
+        usage: summary::USAGE,
+        options: summary::OPTIONS,
+        run: summary::run,
+    },
+    Command {
+        name: "info",
+        about: "this machine and this build",
+        usage: info::USAGE,
+        options: info::OPTIONS,
+        run: info::run,
+    },
+];
+
+/// Runs the program on its arguments.
+pub(crate) fn run(mut arguments: Vec<OsString>) -> Result<()> {
+    if arguments.is_empty() {
+        output::stderr(overview());
+        return Err(Error::usage("no command given; try mnist-fast train"));
+    }
+    let first = arguments.remove(0);
+    let name = first.to_string_lossy();
+    match &*name {
+        "--help" | "-h" | "help" => match arguments.first().map(|c| c.to_string_lossy().into_owned()) {
+            Some(name) => return output::line(command(&name)?.help()),
+            None => return output::line(overview()),
+        },
+        "--version" | "-V" => return output::line(format_args!("mnist-fast {}", env!("CARGO_PKG_VERSION"))),
+        _ => {}
+    }
+    let command = command(&name)?;
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return output::line(command.help());
+    }
+    (command.run)(Args::new(command.name, command.options, arguments))
+}
+
+fn command(name: &str) -> Result<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name).ok_or_else(|| {
+        let hint = match nearest(name, COMMANDS.iter().map(|command| command.name)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "see mnist-fast --help".to_owned(),
+        };
+        let what = if name.starts_with('-') { "option" } else { "command" };
+        Error::usage(format!("unknown {what} {name}; {hint}"))
+    })
+}
+
+fn overview() -> String {
+    let mut text = String::from(
+        "Trains multilayer perceptrons on IDX image datasets on the CPU, reproducibly to the last bit.\n\n\
+         Usage: mnist-fast <command> [options]\n\nCommands:\n",
+    );
+    for command in &COMMANDS {
+        text.push_str(&format!("  {:<10} {}\n", command.name, command.about));
+    }
+    text + "\nmnist-fast <command> --help tells more; mnist-fast --version the version."
+}
+
+impl Command {
+    fn help(&self) -> String {
+        let options = args::help(self.options);
+        format!("mnist-fast {}: {}\n\n{}\n\n{}", self.name, self.about, self.usage, options.trim_end())
+    }
+}

@@ -1,0 +1,339 @@
+//! `train`: the options, checked once into a plan, and the run.
+
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::error::Kind;
+use mnist_fast::model_file::{self, Model};
+use mnist_fast::network::Network;
+use mnist_fast::team::Team;
+use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
+use mnist_fast::{Error, Result};
+use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+
+use super::progress::Progress;
+use super::report::{Epoch, Report, Style};
+use crate::args::{Args, Opt};
+use crate::output::{self, JsonLine};
+
+pub(crate) const USAGE: &str = "\
+Usage: mnist-fast train [options]
+
+  mnist-fast train                                   the tutorial: 21 epochs on MNIST
+  mnist-fast train --epochs 5 --save m.safetensors   shorter, and keep the model
+  mnist-fast train --data ./my-digits --hidden 256   a folder of IDX files, another network
+  mnist-fast train --hidden none --optimizer sgd     softmax regression";
+
+pub(crate) const OPTIONS: &[Opt] = &[
+    Opt {
+        name: "--data",
+        value: "NAME|DIR",
+        help: "a known dataset, or a folder with the four IDX files, raw or .gz\n(default mnist; a folder of a known name is written ./mnist)",
+    },
+    Opt { name: "--num-classes", value: "N", help: "classes of a folder's labels (default 10)" },
+    Opt {
+        name: "--validation",
+        value: "N",
+        help: "the first N training images are for validation\n(default 10000; 0 for none)",
+    },
+    Opt { name: "--validation-split", value: "F", help: "the last fraction F of them instead, as in Keras" },
+    Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" },
+    Opt { name: "--activation", value: "NAME", help: "of the hidden layers: relu" },
+    Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
+    Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
+    Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
+    Opt { name: "--epochs", value: "N", help: "(default 21)" },
+    Opt { name: "--seed", value: "N", help: "keys initial weights and shuffles (default 42)" },
+    Opt { name: "--no-shuffle", value: "", help: "visit the images in the file's order, as stored" },
+    Opt { name: "--init", value: "FILE", help: "start from a model file instead of random weights" },
+    Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
+    Opt { name: "--threads", value: "N", help: "(default: one per core, and 16 images of a batch each)" },
+    Opt {
+        name: "--isa",
+        value: "NAME",
+        help: "scalar, portable, avx2 or avx512 (default: the fastest here)",
+    },
+    Opt { name: "--sparse", value: "WHEN", help: "skip zero pixels: auto (default), always or never" },
+    Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
+    Opt { name: "--quiet", value: "", help: "print the result only" },
+];
+
+/// What the options ask for, before the data is known.
+struct Plan {
+    data: String,
+    num_classes: Option<usize>,
+    validation: Option<Validation>,
+    hidden: Option<Vec<usize>>,
+    optimizer: Optimizer,
+    batch_size: usize,
+    epochs: usize,
+    seed: u64,
+    shuffle: bool,
+    init: Option<PathBuf>,
+    save: Option<PathBuf>,
+    threads: Option<usize>,
+    kernels: Kernels,
+    style: Style,
+}
+
+/// Which training images are for validation.
+#[derive(Clone, Copy)]
+enum Validation {
+    First(usize),
+    LastFraction(f64),
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let started = Instant::now();
+    let plan = Plan::parse(args)?;
+    if let Some(path) = &plan.save {
+        model_file::check_target(path)?;
+    }
+    let data = dataset::open(&plan.data, plan.num_classes)?;
+    data.notices.iter().for_each(output::stderr);
+    let (train, validation) = plan.split(&data)?;
+    let network = plan.network(&data)?;
+    let threads = plan.threads.unwrap_or_else(|| default_threads(plan.batch_size));
+    let team = Team::new(threads).map_err(|error| {
+        Error::failed(format!("cannot start {threads} threads: {error}; try fewer with --threads"))
+    })?;
+    let settings = Settings {
+        batch_size: plan.batch_size.min(train.len()),
+        optimizer: plan.optimizer,
+        seed: plan.seed,
+        shuffle: plan.shuffle,
+    };
+
+    let mut report = Report::new(plan.style, plan.epochs);
+    let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() };
+    let config = || plan.config(&network);
+    pipe.print(report.start(&plan.kernels, threads, &data, train, validation, &network, config()))?;
+    let training = serde_json::from_str(&config().finish()).expect("our own JSON");
+
+    let test = data.test.as_ref().map(|test| Examples { images: test.images(), labels: test.labels() });
+    let mut trainer = Trainer::new(plan.kernels, team, network, settings);
+    trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
+    for epoch in 1..=plan.epochs {
+        let steps = train.len().div_ceil(settings.batch_size);
+        let label = format!("Epoch {epoch}/{}", plan.epochs);
+        let bar = Progress::start(plan.style == Style::Text, label, trainer.steps_done(), steps);
+        let start = Instant::now();
+        let metrics = trainer.train_epoch(train, epoch)?;
+        let train_seconds = start.elapsed().as_secs_f64();
+        let validation = validation.map(|examples| trainer.evaluate(examples));
+        let seconds = start.elapsed().as_secs_f64();
+        drop(bar);
+        pipe.print(report.epoch(Epoch { epoch, metrics, validation, seconds, train_seconds }))?;
+    }
+    let test = test.map(|examples| trainer.evaluate(examples));
+    let sha256 = trainer.network().sha256();
+    if let Some(path) = &plan.save {
+        let network = trainer.network().clone();
+        model_file::save(
+            path,
+            &Model { network, class_names: data.class_names.clone(), training: Some(training) },
+        )?;
+    }
+    pipe.print(report.end(test, &sha256, started.elapsed().as_secs_f64(), plan.save.as_deref()))
+}
+
+/// Standard output: whoever closes it ends the run quietly, unless a model is still to be saved.
+struct Pipe {
+    closed: bool,
+    may_close: bool,
+}
+
+impl Pipe {
+    fn print(&mut self, lines: Vec<String>) -> Result<()> {
+        for line in lines.iter().filter(|_| !self.closed) {
+            match output::line(line) {
+                Err(error) if error.kind() == Kind::ClosedPipe && self.may_close => {
+                    self.closed = true;
+                    break;
+                }
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One thread per core, but 16 images of a batch for each at least: below that, waiting costs more than it brings.
+fn default_threads(batch_size: usize) -> usize {
+    available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
+}
+
+/// Reads `128,128` or `none`.
+pub(crate) fn parse_hidden(text: &str) -> Option<Vec<usize>> {
+    if text == "none" {
+        return Some(vec![]);
+    }
+    text.split(',').map(|width| width.trim().parse().ok().filter(|width| *width > 0)).collect()
+}
+
+fn at_least_one(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| *n > 0)
+}
+
+impl Plan {
+    fn parse(mut args: Args) -> Result<Plan> {
+        let (json, quiet) = (args.switch("--json"), args.switch("--quiet"));
+        let shuffle = !args.switch("--no-shuffle");
+        let first = args.value("--validation", "a whole number of images")?;
+        let fraction = args.parse("--validation-split", "a fraction from 0 to below 1", |text| {
+            text.parse().ok().filter(|f: &f64| (0.0..1.0).contains(f))
+        })?;
+        let validation = match (first, fraction) {
+            (Some(_), Some(_)) => {
+                return Err(Error::usage(
+                    "--validation and --validation-split exclude each other; give one of them",
+                ));
+            }
+            (first, fraction) => first.map(Validation::First).or(fraction.map(Validation::LastFraction)),
+        };
+        args.parse("--activation", "relu", |name| (name == "relu").then_some(()))?;
+        let lr = args.parse("--lr", "a finite number, 0 or more", |text| {
+            text.parse().ok().filter(|lr: &f64| lr.is_finite() && *lr >= 0.0 && (*lr as f32).is_finite())
+        })?;
+        let optimizer = args.parse("--optimizer", "rmsprop or sgd", |name| match name {
+            "rmsprop" => Some(Optimizer::RmsProp(RmsProp::default())),
+            "sgd" => Some(Optimizer::Sgd(Sgd::default())),
+            _ => None,
+        })?;
+        let mut optimizer = optimizer.unwrap_or(Optimizer::RmsProp(RmsProp::default()));
+        match &mut optimizer {
+            Optimizer::RmsProp(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
+            Optimizer::Sgd(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
+        }
+        let isa = args.parse("--isa", "scalar, portable, avx2 or avx512", |name| name.parse::<Isa>().ok())?;
+        let sparse = args.parse("--sparse", "auto, always or never", |when| {
+            ["auto", "always", "never"].contains(&when).then(|| when == "always")
+        })?;
+        let plan = Plan {
+            data: args.path("--data")?.map_or("mnist".into(), |data| data.to_string_lossy().into_owned()),
+            num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
+                text.parse().ok().filter(|n| (2..=256).contains(n))
+            })?,
+            validation,
+            hidden: args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?,
+            optimizer,
+            batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
+            epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
+            seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
+            shuffle,
+            init: args.path("--init")?,
+            save: args.path("--save")?,
+            threads: args.parse("--threads", "a whole number, 1 or more", at_least_one)?,
+            kernels: match isa {
+                None => Kernels::best(),
+                Some(isa) => Kernels::new(isa).map_err(|error| {
+                    Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
+                })?,
+            },
+            style: match (json, quiet) {
+                (true, true) => {
+                    return Err(Error::usage("--json and --quiet exclude each other; give one of them"));
+                }
+                (true, false) => Style::Json,
+                (false, true) => Style::Quiet,
+                (false, false) => Style::Text,
+            },
+        };
+        args.finish(0)?;
+        if sparse == Some(true) {
+            return Err(Error::failed("--sparse always: there is no sparse path yet; use auto or never"));
+        }
+        Ok(plan)
+    }
+
+    /// Splits the training images into those for training and those for validation.
+    fn split<'a>(&self, data: &'a Dataset) -> Result<(Examples<'a>, Option<Examples<'a>>)> {
+        let all = Examples { images: data.train.images(), labels: data.train.labels() };
+        let n = all.len();
+        let (train, validation) = match self.validation {
+            Some(Validation::LastFraction(fraction)) => {
+                let split_at = (n as f64 * (1.0 - fraction)).floor() as usize;
+                (0..split_at, split_at..n)
+            }
+            Some(Validation::First(first)) => (first.min(n)..n, 0..first.min(n)),
+            None if n >= 20_000 => (10_000..n, 0..10_000),
+            None => {
+                let split_at = n - n / 6;
+                if n / 6 > 0 {
+                    output::stderr(format_args!(
+                        "note: only {n} training images, so the last {} are for validation; --validation N changes that",
+                        n / 6
+                    ));
+                }
+                (0..split_at, split_at..n)
+            }
+        };
+        if train.is_empty() {
+            return Err(Error::failed(format!(
+                "all {n} training images would be for validation and none left to train on; give a smaller --validation"
+            )));
+        }
+        Ok((all.range(train), (!validation.is_empty()).then(|| all.range(validation))))
+    }
+
+    /// The network to start from.
+    fn network(&self, data: &Dataset) -> Result<Network> {
+        let inputs = data.rows * data.cols;
+        let Some(path) = &self.init else {
+            let hidden = self.hidden.clone().unwrap_or(vec![128, 128]);
+            let sizes: Vec<usize> = [inputs].into_iter().chain(hidden).chain([data.classes]).collect();
+            return Network::glorot_uniform(&sizes, self.seed);
+        };
+        let network = model_file::load(path)?.network;
+        let found = (network.inputs(), network.classes());
+        if found != (inputs, data.classes) {
+            return Err(Error::failed(format!(
+                "{} takes {} inputs to {} classes, but {} has images of {} x {} and {} classes; it needs a model of that shape",
+                path.display(),
+                found.0,
+                found.1,
+                data.name,
+                data.rows,
+                data.cols,
+                data.classes
+            )));
+        }
+        match &self.hidden {
+            Some(hidden) if *hidden != network.hidden() => Err(Error::failed(format!(
+                "{} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
+                path.display(),
+                network.hidden()
+            ))),
+            _ => Ok(network),
+        }
+    }
+
+    /// The settings that the result depends on, for the record.
+    fn config(&self, network: &Network) -> JsonLine {
+        let hidden = network.hidden();
+        let config = JsonLine::new().with("data", self.data.as_str());
+        let config = match self.validation {
+            None => config,
+            Some(Validation::First(n)) => config.with("validation", n),
+            Some(Validation::LastFraction(fraction)) => config.with("validation_split", fraction),
+        };
+        let config = config.with("hidden", hidden).with("activation", "relu");
+        let config = match &self.optimizer {
+            Optimizer::Sgd(rule) => config.with("optimizer", "sgd").with("lr", rule.learning_rate),
+            Optimizer::RmsProp(rule) => config
+                .with("optimizer", "rmsprop")
+                .with("lr", rule.learning_rate)
+                .with("rho", rule.rho)
+                .with("epsilon", rule.epsilon),
+        };
+        config
+            .with("batch_size", self.batch_size)
+            .with("epochs", self.epochs)
+            .with("seed", self.seed)
+            .with("shuffle", self.shuffle)
+            .with("init", self.init.as_ref().map(|path| path.to_string_lossy().into_owned()))
+            .with("sparse", "never")
+    }
+}

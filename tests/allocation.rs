@@ -1,0 +1,65 @@
+//! Training allocates nothing after its first step, and evaluation nothing at all.
+
+mod mnist;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use mnist_fast::network::Network;
+use mnist_fast::team::Team;
+use mnist_fast::train::{Optimizer, Settings, Trainer};
+use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+
+/// Counts the allocations of every thread.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        // SAFETY: as the caller vouches.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller vouches.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One test, so that no other one allocates meanwhile.
+#[test]
+fn training_and_evaluation_allocate_nothing() {
+    let data = mnist::mnist();
+    let (first, train) = (mnist::train(&data).range(0..64), mnist::train(&data).range(0..656));
+    let test = mnist::test(&data).range(0..333);
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_exact()) {
+        let Ok(kernels) = Kernels::new(isa) else {
+            println!("skipped: no {isa} on this CPU");
+            continue;
+        };
+        for optimizer in [Optimizer::RmsProp(RmsProp::default()), Optimizer::Sgd(Sgd::default())] {
+            for threads in [1, 2, 3] {
+                let settings = Settings { batch_size: 64, optimizer, seed: 1, shuffle: true };
+                let network = Network::glorot_uniform(&[784, 24, 16, 10], 1).unwrap();
+                let mut trainer = Trainer::new(kernels, Team::new(threads).unwrap(), network, settings);
+                trainer.reserve(train.len(), test.len());
+                trainer.train_epoch(first, 1).unwrap();
+                let before = ALLOCATIONS.load(SeqCst);
+                for epoch in 1..=2 {
+                    trainer.train_epoch(train, epoch).unwrap();
+                    trainer.evaluate(test);
+                }
+                let count = ALLOCATIONS.load(SeqCst) - before;
+                assert_eq!(count, 0, "{isa}, {threads} threads, {optimizer:?}");
+            }
+        }
+    }
+    let before = ALLOCATIONS.load(SeqCst);
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.load(SeqCst) - before, 1, "the counter does not count");
+}
