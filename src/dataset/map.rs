@@ -61,7 +61,7 @@ fn read(mut file: &File, len: usize) -> io::Result<Vec<u8>> {
 /// Opens a regular file for reading; anything else is refused with a sentence that says what it is.
 ///
 /// The kind is looked at before opening, because opening a FIFO waits for a writer that may never come.
-pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let metadata = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
     require_regular(path, &metadata)?;
     let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
@@ -83,7 +83,7 @@ fn require_regular(path: &Path, metadata: &Metadata) -> Result<()> {
 }
 
 /// What a path that is no regular file names, with its article.
-pub(super) fn kind_of(metadata: &Metadata) -> &'static str {
+pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
     let kind = metadata.file_type();
     if kind.is_dir() {
         return "a folder";
@@ -108,7 +108,7 @@ pub(super) fn kind_of(metadata: &Metadata) -> &'static str {
 }
 
 /// The sentence for a file that cannot be read.
-pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Error {
+pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     Error::failed(match error.kind() {
         io::ErrorKind::NotFound => format!("{path} does not exist; check the path"),

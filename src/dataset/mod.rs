@@ -16,7 +16,7 @@ mod file;
 mod folder;
 mod gz;
 pub mod known;
-mod map;
+pub(crate) mod map;
 mod split;
 mod stamp;
 mod store;
