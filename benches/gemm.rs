@@ -1,2 +1,0 @@
-//! GEMM throughput.
-fn main() {}
