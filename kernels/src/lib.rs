@@ -27,11 +27,12 @@
 //!
 //! # What it is not
 //! It starts no threads, keeps no globals, reads no environment and does no I/O. To use several threads, give
-//! each a range of the outputs: [`MatMut::row_range`] and [`MatRef::row_range`].
+//! each a part of the outputs: cut their memory (`chunks_mut`), view each part with [`MatMut`], and take the operand's
+//! part with [`MatRef::row_range`] or [`MatRef::column_range`]. The README shows it.
 //!
 //! # The order of every sum
 //! An element of a matrix product is one chain of fused multiply-adds in increasing k. Reductions along a row use
-//! 16 virtual lanes. [`reference`] is the definition, as plain loops.
+//! 16 virtual lanes. [`mod@reference`] is the definition, as plain loops.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -53,3 +54,8 @@ pub use kernels::{Activation, GemmTile, Kernels, RmsProp, Sgd};
 pub use table::NO_CLASS;
 pub use view::{MatMut, MatRef};
 pub use workspace::Workspace;
+
+/// Runs the README's examples.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
