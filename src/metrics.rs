@@ -66,11 +66,11 @@ mod tests {
         assert_eq!((metrics.loss(), metrics.correct, metrics.count), (2.0, 2, 3));
     }
 
-    /// Against values computed independently (R's `prop.test(x, n, correct = FALSE)`).
+    /// Against the textbook formula evaluated in Python.
     #[test]
     fn wilson_intervals() {
         for (correct, count, low, high) in
-            [(9780, 10_000, 0.974_938, 0.980_695), (0, 10, 0.0, 0.277_533), (10, 10, 0.722_467, 1.0)]
+            [(9780, 10_000, 0.974_936, 0.980_697), (0, 10, 0.0, 0.277_533), (10, 10, 0.722_467, 1.0)]
         {
             let (l, h) = Metrics { loss_sum: 0.0, correct, count }.accuracy_ci95();
             assert!((l - low).abs() < 1e-6 && (h - high).abs() < 1e-6, "{correct}/{count}: {l} {h}");

@@ -143,10 +143,12 @@ impl Shared {
             if let Err(panic) = result {
                 lock(&self.panic).get_or_insert(panic);
             }
-            if self.pending.fetch_sub(1, SeqCst) == 1 && self.leader_parked.load(SeqCst) {
-                if let Some(leader) = &*lock(&self.leader) {
-                    leader.unpark();
-                }
+            let last = self.pending.fetch_sub(1, SeqCst) == 1;
+            if last
+                && self.leader_parked.load(SeqCst)
+                && let Some(leader) = &*lock(&self.leader)
+            {
+                leader.unpark();
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Range reduction and polynomials are those of Moshier's Cephes library (`expf.c`, `logf.c`), evaluated with
 //! fused multiply-adds.
+#![expect(clippy::excessive_precision, reason = "Cephes' decimals, and an exact one")]
 
 /// 1.5 * 2^23: adding it rounds to an integer, to nearest even, and leaves that integer in the low bits.
 pub(crate) const ROUND_TO_INTEGER: f32 = 12_582_912.0;

@@ -150,7 +150,7 @@ impl Simd for Avx2 {
         })
     }
     #[inline(always)]
-    fn from_u8(self, bytes: &[u8; LANES]) -> Self::F {
+    fn widen_u8(self, bytes: &[u8; LANES]) -> Self::F {
         with_token!({
             let b = _mm_loadu_si128(bytes.as_ptr().cast());
             [
@@ -197,14 +197,14 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F {
-        halves!(_mm256_blendv_ps, b, a, self.from_bits(m))
+        halves!(_mm256_blendv_ps, b, a, self.float(m))
     }
     #[inline(always)]
     fn bits(self, a: Self::F) -> Self::I {
         halves!(_mm256_castps_si256, a)
     }
     #[inline(always)]
-    fn from_bits(self, a: Self::I) -> Self::F {
+    fn float(self, a: Self::I) -> Self::F {
         halves!(_mm256_castsi256_ps, a)
     }
     #[inline(always)]

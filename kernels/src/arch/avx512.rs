@@ -63,7 +63,7 @@ impl Simd for Avx512 {
         with_token!(_mm512_mask_storeu_ps(p, m, v))
     }
     #[inline(always)]
-    fn from_u8(self, bytes: &[u8; LANES]) -> __m512 {
+    fn widen_u8(self, bytes: &[u8; LANES]) -> __m512 {
         with_token!(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()))))
     }
     #[inline(always)]
@@ -111,7 +111,7 @@ impl Simd for Avx512 {
         with_token!(_mm512_castps_si512(a))
     }
     #[inline(always)]
-    fn from_bits(self, a: __m512i) -> __m512 {
+    fn float(self, a: __m512i) -> __m512 {
         with_token!(_mm512_castsi512_ps(a))
     }
     #[inline(always)]

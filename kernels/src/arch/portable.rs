@@ -71,7 +71,7 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
-    fn from_u8(self, bytes: &[u8; LANES]) -> f32x16 {
+    fn widen_u8(self, bytes: &[u8; LANES]) -> f32x16 {
         let mut lanes = [0.0; LANES];
         for (lane, byte) in lanes.iter_mut().zip(bytes) {
             *lane = f32::from(*byte);
@@ -123,7 +123,7 @@ impl Simd for Portable {
         i32x16::new(a.to_array().map(|x| x.to_bits() as i32))
     }
     #[inline(always)]
-    fn from_bits(self, a: i32x16) -> f32x16 {
+    fn float(self, a: i32x16) -> f32x16 {
         f32x16::new(a.to_array().map(|x| f32::from_bits(x as u32)))
     }
     #[inline(always)]

@@ -9,12 +9,12 @@ pub(crate) fn unit_from_u8<S: Simd>(s: S, bytes: &[u8], to: &mut [f32]) {
     let (whole, rest) = bytes.as_chunks::<LANES>();
     let (to_whole, to_rest) = to.split_at_mut(whole.len() * LANES);
     for (bytes, to) in whole.iter().zip(to_whole.chunks_exact_mut(LANES)) {
-        s.store(to, unit(s, s.from_u8(bytes)));
+        s.store(to, unit(s, s.widen_u8(bytes)));
     }
     if !rest.is_empty() {
         let mut bytes = [0; LANES];
         bytes[..rest.len()].copy_from_slice(rest);
-        s.store(&mut to_rest[..rest.len()], unit(s, s.from_u8(&bytes)));
+        s.store(&mut to_rest[..rest.len()], unit(s, s.widen_u8(&bytes)));
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
 /// 2^n for -126 <= n <= 127.
 #[inline(always)]
 fn power_of_two<S: Simd>(s: S, n: S::I) -> S::F {
-    s.from_bits(s.shl::<23>(s.add_i(n, s.splat_i(127))))
+    s.float(s.shl::<23>(s.add_i(n, s.splat_i(127))))
 }
 
 /// ln x; see [`crate::Kernels::ln`] for accuracy and special values.
@@ -38,7 +38,7 @@ pub(crate) fn ln<S: Simd>(s: S, x: S::F) -> S::F {
     let scaled = s.select(denormal, s.mul(x, s.splat(TWO_POW_23)), x);
     let bits = s.bits(scaled);
     // x = m 2^e with m in [0.5, 1), then in [sqrt(0.5), sqrt(2)).
-    let m = s.from_bits(s.or_i(s.and_i(bits, s.splat_i(0x007f_ffff)), s.splat_i(0x3f00_0000)));
+    let m = s.float(s.or_i(s.and_i(bits, s.splat_i(0x007f_ffff)), s.splat_i(0x3f00_0000)));
     let e = s.to_float(s.sub_i(s.shr::<23>(bits), s.splat_i(126)));
     let e = s.sub(e, s.select(denormal, s.splat(23.0), zero));
     let low = s.lt(m, s.splat(SQRT_HALF));

@@ -43,7 +43,7 @@ pub(crate) trait Simd: Copy {
     /// The floats at `p` that `m` selects can be written; the others are not touched.
     unsafe fn store_mask(self, p: *mut f32, m: Self::M, v: Self::F);
     /// 16 bytes as 16 floats.
-    fn from_u8(self, bytes: &[u8; LANES]) -> Self::F;
+    fn widen_u8(self, bytes: &[u8; LANES]) -> Self::F;
 
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;
@@ -63,7 +63,7 @@ pub(crate) trait Simd: Copy {
     fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F;
 
     fn bits(self, a: Self::F) -> Self::I;
-    fn from_bits(self, a: Self::I) -> Self::F;
+    fn float(self, a: Self::I) -> Self::F;
     /// The nearest f32.
     fn to_float(self, a: Self::I) -> Self::F;
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
