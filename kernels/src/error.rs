@@ -35,6 +35,15 @@ pub enum Error {
         /// The length of the slice.
         length: usize,
     },
+    /// A range of rows or columns is not inside the matrix.
+    Range {
+        /// Where the range starts.
+        start: usize,
+        /// Where it ends, exclusive.
+        end: usize,
+        /// How many rows or columns there are.
+        len: usize,
+    },
     /// Elements of a matrix that is written would overlap, or its rows are not contiguous.
     Stride {
         /// Which argument.
@@ -68,6 +77,9 @@ impl fmt::Display for Error {
             }
             Error::OutOfBounds { rows, columns, length } => {
                 write!(f, "{rows}x{columns} with these strides does not fit into {length} elements")
+            }
+            Error::Range { start, end, len } => {
+                write!(f, "the range {start}..{end} is not inside 0..{len}")
             }
             Error::Stride { what } => {
                 write!(f, "the elements of {what} overlap, or its rows are not contiguous")

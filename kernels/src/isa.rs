@@ -77,6 +77,11 @@ impl Isa {
         }
     }
 
+    /// The fastest available ISA that gives the exact bits: [`Isa::best`] without `portable`.
+    pub fn best_exact() -> Isa {
+        [Isa::Avx512, Isa::Avx2].into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Scalar)
+    }
+
     /// The fastest available ISA: `avx512`, `avx2`, `portable`, `scalar`, the first that there is.
     pub fn best() -> Isa {
         [Isa::Avx512, Isa::Avx2, Isa::Portable]

@@ -257,6 +257,18 @@ impl<'a> MatMut<'a> {
         Ok(MatMut { data: &mut self.data[start..], rows: range.len(), ..self })
     }
 
+    /// The rows before `row`, and the rest: two parts that two threads can write at once.
+    pub fn split_at_row(self, row: usize) -> Result<(Self, Self), Error> {
+        check_range(&(row..self.rows), self.rows)?;
+        let at = (row * self.leading_dimension).min(self.data.len());
+        let (columns, leading_dimension) = (self.columns, self.leading_dimension);
+        let (first, rest) = self.data.split_at_mut(at);
+        Ok((
+            MatMut { data: first, rows: row, columns, leading_dimension },
+            MatMut { data: rest, rows: self.rows - row, columns, leading_dimension },
+        ))
+    }
+
     /// The columns in `range`.
     pub fn column_range(self, range: Range<usize>) -> Result<Self, Error> {
         check_range(&range, self.columns)?;
@@ -269,6 +281,6 @@ fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
     if range.start <= range.end && range.end <= len {
         Ok(())
     } else {
-        Err(Error::Length { what: "range", expected: len, found: range.end.max(range.start) })
+        Err(Error::Range { start: range.start, end: range.end, len })
     }
 }

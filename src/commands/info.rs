@@ -70,7 +70,9 @@ fn built_for() -> &'static str {
 
 #[cfg(target_arch = "x86_64")]
 fn detected() -> &'static str {
-    if std::arch::is_x86_feature_detected!("fma") {
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        "AVX-512"
+    } else if std::arch::is_x86_feature_detected!("fma") {
         "FMA"
     } else if std::arch::is_x86_feature_detected!("avx") {
         "AVX"

@@ -8,38 +8,28 @@ pub(super) fn sqrt(x: f32) -> f32 {
 }
 
 #[cfg(not(feature = "std"))]
-pub(super) use by_digits as sqrt;
+pub(super) use by_integers as sqrt;
 
-/// Digit by digit: x = m 2^e with e even and an integer m of 47 or 48 bits, so that the largest r with r^2 <= m has
-/// 24 bits, the precision of f32. The remainder decides the rounding; r + 1/2 is never the exact root.
+/// x = wide 2^e with e even and an integer of 61 or 62 bits, whose root has 31: more than the 24 that f32 keeps. A
+/// last bit that says whether there is a remainder makes the rounding to f32 the right one.
 #[cfg(any(test, not(feature = "std")))]
-pub(super) fn by_digits(x: f32) -> f32 {
-    if x.is_nan() || x == 0.0 || x == f32::INFINITY {
+pub(super) fn by_integers(x: f32) -> f32 {
+    if x == 0.0 || x.is_nan() || x == f32::INFINITY {
         return x;
     }
     if x < 0.0 {
         return f32::NAN;
     }
-    let (bits, scale) =
-        if x < f32::MIN_POSITIVE { ((x * 16_777_216.0).to_bits(), 24) } else { (x.to_bits(), 0) };
-    // x = mantissa * 2^exponent, mantissa of 24 bits.
-    let mantissa = u64::from(bits & 0x007f_ffff | 0x0080_0000);
-    let exponent = (bits >> 23) as i32 - 150 - scale;
-    // 47 or 48 bits over an even exponent: the root has 24 bits.
-    let shift = 23 + ((exponent - 23) & 1);
-    let (m, half_exponent) = (mantissa << shift, (exponent - shift) / 2);
-    let mut root = 0u64;
-    for digit in (0..24).rev() {
-        let next = root | 1 << digit;
-        if next * next <= m {
-            root = next;
-        }
-    }
-    // Nearest: the remainder beyond root^2 + root is more than half a unit.
-    if m - root * root > root {
-        root += 1;
-    }
-    root as f32 * f32::from_bits(((half_exponent + 127) as u32) << 23)
+    let bits = x.to_bits();
+    let (exponent, fraction) = ((bits >> 23) as i32, bits & 0x7f_ffff);
+    let (mantissa, power) =
+        if exponent == 0 { (fraction, -149) } else { (fraction | 0x80_0000, exponent - 150) };
+    let shift = mantissa.leading_zeros() as i32 + 30;
+    let shift = shift - (power - shift).rem_euclid(2);
+    let wide = u64::from(mantissa) << shift;
+    let root = wide.isqrt();
+    let sticky = u64::from(root * root != wide);
+    (root | sticky) as f32 * f32::from_bits((((power - shift) / 2 + 127) as u32) << 23)
 }
 
 #[cfg(test)]
@@ -47,13 +37,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_give_the_ieee_root() {
+    fn integers_give_the_ieee_root() {
         let special =
             [0.0, -0.0, 1.0, 2.0, 3.0, 4.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, 0.25];
         let strided = (0..0x7f80_0000u32).step_by(997).map(f32::from_bits);
         for x in special.into_iter().chain(strided) {
-            assert_eq!(by_digits(x).to_bits(), x.sqrt().to_bits(), "{x:e}");
+            assert_eq!(by_integers(x).to_bits(), x.sqrt().to_bits(), "{x:e}");
         }
-        assert!(by_digits(-1.0).is_nan() && by_digits(f32::NAN).is_nan());
+        assert!(by_integers(-1.0).is_nan() && by_integers(f32::NAN).is_nan());
     }
 }
