@@ -3,16 +3,30 @@
 //! A training step is a tenth of a millisecond, so starting threads for it would cost more than the work. Workers
 //! wait between jobs by spinning briefly, then by parking: a spinning thread on a busy machine would take the
 //! very core that the others need.
+//!
+//! Every job ends with a wait for the slowest thread, so one thread whose core is busy with something else stalls
+//! all of them for whole time slices. A team that met such a stall does without its workers for a while: the leader
+//! runs every part itself, which changes no result, and tries again later.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use crate::affinity;
+
 /// How long to spin before parking: about what parking and waking cost.
 const SPIN: Duration = Duration::from_micros(50);
+
+/// Threads that finish this far apart, and further than the first one took, met a stall: somebody else has the core.
+const STALL: Duration = Duration::from_micros(300);
+/// How long to do without workers after a first stall; doubled by each one that follows, up to the longest.
+const SHORTEST_SOLO: Duration = Duration::from_millis(5);
+const LONGEST_SOLO: Duration = Duration::from_millis(160);
+/// How long a thread that stepped aside leaves the matter to the scheduler.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What a worker is given: a pointer to the closure of [`Team::run`], valid until that call returns.
 type Job = *const (dyn Fn(usize) + Sync);
@@ -21,6 +35,43 @@ type Job = *const (dyn Fn(usize) + Sync);
 pub struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    solo: Solo,
+}
+
+/// When to do without workers.
+struct Solo {
+    until: Option<Instant>,
+    /// How long the next time.
+    next: Duration,
+    /// When the workers were last taken back.
+    since: Instant,
+}
+
+impl Solo {
+    fn is_on(&mut self) -> bool {
+        let Some(until) = self.until else { return false };
+        let now = Instant::now();
+        if now < until {
+            return true;
+        }
+        (self.until, self.since) = (None, now);
+        false
+    }
+
+    /// Takes note of how long the first and the last thread took for a job.
+    fn after(&mut self, first: Duration, last: Duration) {
+        let apart = last - first;
+        if apart < STALL || apart < first {
+            return;
+        }
+        let now = Instant::now();
+        // Workers that served for longer than they were left out have earned a short break only.
+        if now - self.since > self.next {
+            self.next = SHORTEST_SOLO;
+        }
+        self.until = Some(now + self.next);
+        self.next = (self.next * 2).min(LONGEST_SOLO);
+    }
 }
 
 struct Shared {
@@ -28,11 +79,16 @@ struct Shared {
     round: AtomicU32,
     /// Workers that have not finished the current job.
     pending: AtomicU32,
+    /// When the last worker to finish did, in nanoseconds since `start`.
+    finished: AtomicU64,
+    start: Instant,
     /// Written by the leader before it advances `round`, read by workers after they saw that.
     job: Mutex<Option<JobPtr>>,
     /// The first panic of a worker in the current job.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     stop: AtomicBool,
+    /// The CPU that each thread took its last job on; the leader is thread 0.
+    cpus: Vec<AtomicUsize>,
     /// Whether worker i is parked or about to park.
     parked: Vec<AtomicBool>,
     leader_parked: AtomicBool,
@@ -51,14 +107,18 @@ impl Team {
         let shared = Arc::new(Shared {
             round: AtomicU32::new(0),
             pending: AtomicU32::new(0),
+            finished: AtomicU64::new(0),
+            start: Instant::now(),
             job: Mutex::new(None),
             panic: Mutex::new(None),
             stop: AtomicBool::new(false),
+            cpus: (0..=count).map(|_| AtomicUsize::new(usize::MAX)).collect(),
             parked: (0..count).map(|_| AtomicBool::new(false)).collect(),
             leader_parked: AtomicBool::new(false),
             leader: Mutex::new(None),
         });
-        let mut team = Team { shared, workers: Vec::with_capacity(count) };
+        let solo = Solo { until: None, next: SHORTEST_SOLO, since: Instant::now() };
+        let mut team = Team { shared, workers: Vec::with_capacity(count), solo };
         for i in 0..count {
             let shared = Arc::clone(&team.shared);
             let worker = thread::Builder::new().name(format!("worker {}", i + 1));
@@ -72,18 +132,19 @@ impl Team {
         self.workers.len() + 1
     }
 
-    /// Runs `job(0)` here and `job(1)`, ... on the workers, and returns when all are done.
+    /// Runs `job(0)` here and `job(1)`, ... on the workers (or here as well), and returns when all are done.
     ///
     /// # Panics
     /// Where `job` panics on any thread, after all of them are done.
     pub fn run(&mut self, job: impl Fn(usize) + Sync) {
-        if self.workers.is_empty() {
-            return job(0);
+        if self.workers.is_empty() || self.solo.is_on() {
+            return (0..self.threads()).for_each(job);
         }
         let job: &(dyn Fn(usize) + Sync) = &job;
         // SAFETY: only the lifetime is erased. No worker follows the pointer after `wait_for_workers`, which is reached
         // also when `job(0)` panics, because that is caught.
         let pointer: Job = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync), Job>(job) };
+        self.shared.note_cpu(0);
         *lock(&self.shared.job) = Some(JobPtr(pointer));
         self.shared.pending.store(self.workers.len() as u32, SeqCst);
         self.shared.round.fetch_add(1, SeqCst);
@@ -92,8 +153,12 @@ impl Team {
                 worker.thread().unpark();
             }
         }
+        let start = self.shared.start.elapsed();
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
+        let done = self.shared.start.elapsed();
         self.wait_for_workers();
+        let workers_done = Duration::from_nanos(self.shared.finished.load(SeqCst)).max(start);
+        self.solo.after(done.min(workers_done) - start, done.max(workers_done) - start);
         if let Err(panic) = own {
             resume_unwind(panic);
         }
@@ -121,6 +186,7 @@ impl Shared {
     /// The life of worker `i`, which runs jobs as thread `i + 1`.
     fn work(&self, i: usize) {
         let mut seen = 0;
+        let mut stepped_aside: Option<Instant> = None;
         loop {
             let news = || self.round.load(SeqCst) != seen;
             if !spin_until(news) {
@@ -136,6 +202,10 @@ impl Shared {
             if self.stop.load(SeqCst) {
                 return;
             }
+            if self.note_cpu(i + 1) && stepped_aside.is_none_or(|last| last.elapsed() > PATIENCE) {
+                stepped_aside = Some(Instant::now());
+                affinity::step_aside(self.cpus.iter().map(|cpu| cpu.load(Relaxed)));
+            }
             let Some(JobPtr(job)) = *lock(&self.job) else { continue };
             // SAFETY: `Team::run` keeps the closure alive until `pending` is 0, and this worker is one of those
             // that are pending.
@@ -143,6 +213,7 @@ impl Shared {
             if let Err(panic) = result {
                 lock(&self.panic).get_or_insert(panic);
             }
+            self.finished.store(self.start.elapsed().as_nanos() as u64, SeqCst);
             let last = self.pending.fetch_sub(1, SeqCst) == 1;
             if last
                 && self.leader_parked.load(SeqCst)
@@ -151,6 +222,15 @@ impl Shared {
                 leader.unpark();
             }
         }
+    }
+}
+
+impl Shared {
+    /// Notes the CPU of a thread; whether a teammate was last on the same one.
+    fn note_cpu(&self, thread: usize) -> bool {
+        let Some(cpu) = affinity::current_cpu() else { return false };
+        self.cpus[thread].store(cpu, Relaxed);
+        self.cpus.iter().enumerate().any(|(i, other)| i != thread && other.load(Relaxed) == cpu)
     }
 }
 
@@ -191,7 +271,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn every_thread_runs_every_job_once() {
