@@ -5,43 +5,30 @@ use mnist_fast_kernels::{Activation, MatRef};
 use crate::error::{Error, Result};
 use crate::hash::Sha256Hex;
 use crate::random;
-use crate::shared::SharedBuffer;
+use crate::shared::{SharedBuffer, SharedMatrix};
 
 /// One dense layer.
 #[derive(Clone)]
 pub struct Layer {
-    inputs: usize,
-    outputs: usize,
     activation: Activation,
-    /// [inputs, outputs] row-major, rows `stride` apart; what lies between rows stays 0.
-    pub(crate) weights: SharedBuffer<f32>,
+    /// inputs x outputs
+    pub(crate) weights: SharedMatrix,
     pub(crate) biases: SharedBuffer<f32>,
-}
-
-/// Rows start on a cache line.
-pub(crate) fn stride(columns: usize) -> usize {
-    columns.next_multiple_of(16)
 }
 
 impl Layer {
     fn zeros(inputs: usize, outputs: usize, activation: Activation) -> Self {
-        Layer {
-            inputs,
-            outputs,
-            activation,
-            weights: SharedBuffer::new(inputs * stride(outputs)),
-            biases: SharedBuffer::new(stride(outputs)),
-        }
+        Layer { activation, weights: SharedMatrix::new(inputs, outputs), biases: SharedBuffer::new(outputs) }
     }
 
     /// Columns of its input.
     pub fn inputs(&self) -> usize {
-        self.inputs
+        self.weights.rows()
     }
 
     /// Columns of its output.
     pub fn outputs(&self) -> usize {
-        self.outputs
+        self.weights.columns()
     }
 
     /// What it applies to its pre-activations.
@@ -51,34 +38,22 @@ impl Layer {
 
     /// Weights and biases.
     pub fn parameters(&self) -> usize {
-        (self.inputs + 1) * self.outputs
-    }
-
-    /// The distance from one row of weights to the next.
-    pub(crate) fn stride(&self) -> usize {
-        stride(self.outputs)
+        (self.inputs() + 1) * self.outputs()
     }
 
     /// The weights, inputs x outputs.
     pub fn weights(&self) -> MatRef<'_> {
-        MatRef::with_leading_dimension(self.weights.all(), self.inputs, self.outputs, self.stride())
-            .expect("the buffer has room for every row")
+        self.weights.read(0..self.inputs(), 0..self.outputs())
     }
 
     /// One bias per output.
     pub fn biases(&self) -> &[f32] {
-        self.biases.part(0..self.outputs)
+        self.biases.all()
     }
 
     /// The weights of one input, one per output.
     pub fn weight_row(&self, input: usize) -> &[f32] {
-        let start = input * self.stride();
-        self.weights.part(start..start + self.outputs)
-    }
-
-    fn weight_row_mut(&mut self, input: usize) -> &mut [f32] {
-        let start = input * self.stride();
-        &mut self.weights.all_mut()[start..start + self.outputs]
+        self.weights.row(input)
     }
 
     /// Sets the weights, [inputs, outputs] row-major, and the biases.
@@ -86,13 +61,11 @@ impl Layer {
     /// # Errors
     /// Where a length is not this layer's, or a value is not finite.
     pub fn set(&mut self, weights: &[f32], biases: &[f32]) -> Result<()> {
-        if weights.len() != self.inputs * self.outputs || biases.len() != self.outputs {
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        if weights.len() != inputs * outputs || biases.len() != outputs {
             return Err(Error::failed(format!(
-                "a layer of {} x {} needs {} weights and {} biases, but got {} and {}",
-                self.inputs,
-                self.outputs,
-                self.inputs * self.outputs,
-                self.outputs,
+                "a layer of {inputs} x {outputs} needs {} weights and {outputs} biases, but got {} and {}",
+                inputs * outputs,
                 weights.len(),
                 biases.len()
             )));
@@ -102,10 +75,10 @@ impl Layer {
                 "a parameter is {x}, where every one must be a finite number"
             )));
         }
-        for (input, row) in weights.chunks_exact(self.outputs).enumerate() {
-            self.weight_row_mut(input).copy_from_slice(row);
+        for (input, row) in weights.chunks_exact(outputs).enumerate() {
+            self.weights.row_mut(input).copy_from_slice(row);
         }
-        self.biases.all_mut()[..self.outputs].copy_from_slice(biases);
+        self.biases.all_mut().copy_from_slice(biases);
         Ok(())
     }
 }
@@ -146,9 +119,9 @@ impl Network {
     pub fn glorot_uniform(sizes: &[usize], seed: u64) -> Result<Self> {
         let mut network = Network::zeros(sizes)?;
         for (l, layer) in network.layers.iter_mut().enumerate() {
-            let mut draw = random::glorot_uniform(seed, l as u64, layer.inputs, layer.outputs);
-            for input in 0..layer.inputs {
-                layer.weight_row_mut(input).fill_with(&mut draw);
+            let mut draw = random::glorot_uniform(seed, l as u64, layer.inputs(), layer.outputs());
+            for input in 0..layer.inputs() {
+                layer.weights.row_mut(input).fill_with(&mut draw);
             }
         }
         Ok(network)
@@ -166,12 +139,12 @@ impl Network {
 
     /// Columns of the input.
     pub fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        self.layers[0].inputs()
     }
 
     /// Columns of the output.
     pub fn classes(&self) -> usize {
-        self.layers[self.layers.len() - 1].outputs
+        self.layers[self.layers.len() - 1].outputs()
     }
 
     /// The outputs of the hidden layers.
@@ -190,7 +163,7 @@ impl Network {
         let mut hash = Sha256Hex::new();
         let mut bytes = Vec::new();
         for layer in &self.layers {
-            let rows = (0..layer.inputs).map(|input| layer.weight_row(input)).chain([layer.biases()]);
+            let rows = (0..layer.inputs()).map(|input| layer.weight_row(input)).chain([layer.biases()]);
             for row in rows {
                 bytes.clear();
                 bytes.extend(row.iter().flat_map(|x| (x + 0.0).to_le_bytes()));

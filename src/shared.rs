@@ -1,11 +1,13 @@
-//! Buffers that the workers of a team write in disjoint parts.
+//! Buffers and matrices that the workers of a team write in disjoint parts.
 //!
-//! A training step alternates phases; in each, every worker writes its own rows of some buffers and reads others
-//! whole. Rust cannot see that the rows are disjoint, so [`SharedBuffer::write`] is `unsafe`, and `train/`, which
-//! alone calls it, says per phase who writes what.
+//! A training step alternates phases; in each, every worker writes its own rows or columns of some matrices and reads
+//! others whole. Rust cannot see that the parts are disjoint, so [`SharedBuffer::write`] and [`SharedMatrix::write`] are
+//! `unsafe`, and `train/`, which alone calls them, says per phase who writes what.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
+
+use mnist_fast_kernels::{MatMut, MatRef};
 
 /// Elements of one cache line, to which buffers are aligned.
 const LINE: usize = 16;
@@ -75,5 +77,73 @@ impl<T: Number> Clone for SharedBuffer<T> {
         let mut copy = SharedBuffer::new(self.len);
         copy.all_mut().copy_from_slice(self.all());
         copy
+    }
+}
+
+/// A zeroed row-major matrix, every row on a cache line of its own; what lies between rows stays 0.
+#[derive(Clone)]
+pub struct SharedMatrix {
+    buffer: SharedBuffer<f32>,
+    rows: usize,
+    columns: usize,
+}
+
+impl SharedMatrix {
+    /// `rows` x `columns` zeros.
+    pub fn new(rows: usize, columns: usize) -> Self {
+        SharedMatrix { buffer: SharedBuffer::new(rows * columns.next_multiple_of(LINE)), rows, columns }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn stride(&self) -> usize {
+        self.columns.next_multiple_of(LINE)
+    }
+
+    /// One row, to read.
+    pub fn row(&self, row: usize) -> &[f32] {
+        let start = row * self.stride();
+        self.buffer.part(start..start + self.columns)
+    }
+
+    /// One row, to write: the borrow proves that nobody else is there.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        let (start, columns) = (row * self.stride(), self.columns);
+        &mut self.buffer.all_mut()[start..start + columns]
+    }
+
+    /// Some rows and columns, to read.
+    pub fn read(&self, rows: Range<usize>, columns: Range<usize>) -> MatRef<'_> {
+        let start = self.start(&rows, &columns);
+        // SAFETY: the part is inside (`start` checks); whoever calls `write` vouches that nobody reads it.
+        unsafe { MatRef::from_raw_parts(start, rows.len(), columns.len(), self.stride() as isize, 1) }
+    }
+
+    /// Some rows and columns, to write.
+    ///
+    /// # Safety
+    /// No other reference to any of these elements lives as long as the result does.
+    pub unsafe fn write(&self, rows: Range<usize>, columns: Range<usize>) -> MatMut<'_> {
+        let start = self.start(&rows, &columns);
+        // SAFETY: the part is inside (`start` checks), its elements are in `UnsafeCell`s, and the caller vouches that
+        // nobody else is there; a MatMut never touches what lies between its rows.
+        unsafe { MatMut::from_raw_parts(start, rows.len(), columns.len(), self.stride()) }
+    }
+
+    fn start(&self, rows: &Range<usize>, columns: &Range<usize>) -> *mut f32 {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows outside of their matrix");
+        assert!(
+            columns.start <= columns.end && columns.end <= self.columns,
+            "columns outside of their matrix"
+        );
+        self.buffer.start(&(0..self.buffer.len)).wrapping_add(rows.start * self.stride() + columns.start)
     }
 }

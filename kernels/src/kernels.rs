@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use crate::gemm::{Finish, Gemm, Start};
 use crate::table::*;
 use crate::view::{MatMut, MatRef};
 use crate::workspace::Workspace;
@@ -40,6 +39,18 @@ impl Default for RmsProp {
     }
 }
 
+impl RmsProp {
+    /// Each number rounded once.
+    fn to_f32(self) -> RmsPropF32 {
+        RmsPropF32 {
+            learning_rate: self.learning_rate as f32,
+            rho: self.rho as f32,
+            one_minus_rho: (1.0 - self.rho) as f32,
+            epsilon: self.epsilon as f32,
+        }
+    }
+}
+
 /// Stochastic gradient descent without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
@@ -50,6 +61,12 @@ pub struct Sgd {
 impl Default for Sgd {
     fn default() -> Self {
         Sgd { learning_rate: 1e-2 }
+    }
+}
+
+impl Sgd {
+    fn to_f32(self) -> SgdF32 {
+        SgdF32 { learning_rate: self.learning_rate as f32 }
     }
 }
 
@@ -108,7 +125,7 @@ impl Kernels {
     /// The largest register tile of the GEMM, the widest shape first; nothing where the ISA has none of ours.
     pub fn gemm_tiles(self) -> impl Iterator<Item = GemmTile> {
         self.table.tiles.into_iter().flat_map(|tiles| tiles.widths).map(|width| GemmTile {
-            rows: width.full.len(),
+            rows: width.full.tiles.len(),
             columns: width.vectors * crate::generic::simd::LANES,
         })
     }
@@ -132,8 +149,7 @@ impl Kernels {
     ) -> Result<(), Error> {
         check_shape("B", b.shape(), (a.columns(), b.columns()))?;
         check_shape("C", c.shape(), (a.rows(), b.columns()))?;
-        let (start, finish) = (Start::Beta(beta), Finish::Store);
-        let call = Gemm { alpha, a, b, start, finish, c, scratch: workspace.blocks() };
+        let call = Gemm { alpha, a, b, beta, c, scratch: workspace.blocks() };
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.gemm)(call) };
         Ok(())
@@ -211,6 +227,55 @@ impl Kernels {
         let call = DenseWeightGradient { x, delta, dw, scratch: workspace.blocks() };
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.dense_weight_gradient)(call) };
+        Ok(())
+    }
+
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::rmsprop`] on W, in one pass that stores no gradient: the same bits.
+    /// W and V, the state, are inputs x outputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn dense_weight_update_rmsprop(
+        self,
+        rule: &RmsProp,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        v: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("V", v.shape(), w.shape())?;
+        self.dense_weight_update(UpdateRule::RmsProp(rule.to_f32(), v), x, delta, w, workspace)
+    }
+
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::sgd`] on W, in one pass that stores no gradient: the same bits.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn dense_weight_update_sgd(
+        self,
+        rule: &Sgd,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        self.dense_weight_update(UpdateRule::Sgd(rule.to_f32()), x, delta, w, workspace)
+    }
+
+    fn dense_weight_update(
+        self,
+        rule: UpdateRule<'_>,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("delta", delta.shape(), (x.rows(), delta.columns()))?;
+        check_shape("W", w.shape(), (x.columns(), delta.columns()))?;
+        let call = DenseWeightUpdate { x, delta, rule, w, scratch: workspace.blocks() };
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.dense_weight_update)(call) };
         Ok(())
     }
 
@@ -309,14 +374,8 @@ impl Kernels {
     ) -> Result<(), Error> {
         check_len("v", v.len(), w.len())?;
         check_len("gradient", gradient.len(), w.len())?;
-        let rule = RmsPropF32 {
-            learning_rate: rule.learning_rate as f32,
-            rho: rule.rho as f32,
-            one_minus_rho: (1.0 - rule.rho) as f32,
-            epsilon: rule.epsilon as f32,
-        };
         // SAFETY: a table is only held where its ISA is available (`new`).
-        unsafe { (self.table.rmsprop)(rule, Step { w, gradient }, v) };
+        unsafe { (self.table.rmsprop)(rule.to_f32(), Step { w, gradient }, v) };
         Ok(())
     }
 
@@ -326,9 +385,8 @@ impl Kernels {
     /// [`Error::Length`].
     pub fn sgd(self, rule: &Sgd, w: &mut [f32], gradient: &[f32]) -> Result<(), Error> {
         check_len("gradient", gradient.len(), w.len())?;
-        let rule = SgdF32 { learning_rate: rule.learning_rate as f32 };
         // SAFETY: a table is only held where its ISA is available (`new`).
-        unsafe { (self.table.sgd)(rule, Step { w, gradient }) };
+        unsafe { (self.table.sgd)(rule.to_f32(), Step { w, gradient }) };
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! has the table's ISA.
 
 use crate::Isa;
-use crate::gemm::{Gemm, TileSet};
+use crate::gemm::TileSet;
 use crate::view::{MatMut, MatRef};
 use crate::workspace::Blocks;
 
@@ -15,6 +15,7 @@ pub(crate) struct Table {
     pub(crate) dense_forward: unsafe fn(DenseForward<'_>),
     pub(crate) dense_input_gradient: unsafe fn(DenseInputGradient<'_>),
     pub(crate) dense_weight_gradient: unsafe fn(DenseWeightGradient<'_>),
+    pub(crate) dense_weight_update: unsafe fn(DenseWeightUpdate<'_>),
     pub(crate) dense_bias_gradient: unsafe fn(MatRef<'_>, &mut [f32]),
     pub(crate) relu: unsafe fn(&mut [f32]),
     pub(crate) softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
@@ -27,6 +28,16 @@ pub(crate) struct Table {
     pub(crate) ln: unsafe fn(&mut [f32]),
     /// The GEMM's tiles, where it has any.
     pub(crate) tiles: Option<&'static TileSet>,
+}
+
+/// `C = alpha A B + beta C`.
+pub(crate) struct Gemm<'a> {
+    pub(crate) alpha: f32,
+    pub(crate) a: MatRef<'a>,
+    pub(crate) b: MatRef<'a>,
+    pub(crate) beta: f32,
+    pub(crate) c: MatMut<'a>,
+    pub(crate) scratch: Blocks<'a>,
 }
 
 /// `Y = act(X W + bias)`.
@@ -54,6 +65,21 @@ pub(crate) struct DenseWeightGradient<'a> {
     pub(crate) delta: MatRef<'a>,
     pub(crate) dw: MatMut<'a>,
     pub(crate) scratch: Blocks<'a>,
+}
+
+/// The optimizer's step on W with the gradient `X^T delta`, which is never stored.
+pub(crate) struct DenseWeightUpdate<'a> {
+    pub(crate) x: MatRef<'a>,
+    pub(crate) delta: MatRef<'a>,
+    pub(crate) rule: UpdateRule<'a>,
+    pub(crate) w: MatMut<'a>,
+    pub(crate) scratch: Blocks<'a>,
+}
+
+/// An optimizer with its state, of W's shape.
+pub(crate) enum UpdateRule<'a> {
+    Sgd(SgdF32),
+    RmsProp(RmsPropF32, MatMut<'a>),
 }
 
 /// Softmax, loss and gradient of one batch, or of a part of one.

@@ -206,6 +206,68 @@ fn dense_layer() {
     differences.finish();
 }
 
+/// The optimizer's step at the end of the weight gradient's tiles is the gradient and then the step, on any ISA; and
+/// a range of W's columns may be written while its neighbours are somebody else's.
+#[test]
+fn weight_updates_are_gradient_and_step() {
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    let (rmsprop, sgd) = (RmsProp::default(), Sgd { learning_rate: 0.1 });
+    let shapes = [
+        (64, 784, 128),
+        (64, 128, 10),
+        (16, 33, 47),
+        (300, 20, 70),
+        (1, 1, 1),
+        (0, 5, 5),
+        (3, 0, 4),
+        (3, 4, 0),
+    ];
+    for (batch, inputs, outputs) in shapes {
+        let mut random = Random::new((batch + 7 * outputs) as u64);
+        let (x, delta) = (random.vec(batch * inputs), random.vec(batch * outputs));
+        let w = random.vec(inputs * outputs);
+        let v: Vec<f32> = random.vec(inputs * outputs).iter().map(|x| x * x).collect();
+        let x = MatRef::new(&x, batch, inputs).unwrap();
+        let delta = MatRef::new(&delta, batch, outputs).unwrap();
+        let plain = |kernels: Kernels, use_rmsprop: bool, ws: &mut Workspace<'_>| {
+            let (mut w, mut v, mut dw) = (w.clone(), v.clone(), vec![GUARD; inputs * outputs]);
+            kernels
+                .dense_weight_gradient(x, delta, MatMut::new(&mut dw, inputs, outputs).unwrap(), ws)
+                .unwrap();
+            match use_rmsprop {
+                true => kernels.rmsprop(&rmsprop, &mut w, &mut v, &dw).unwrap(),
+                false => kernels.sgd(&sgd, &mut w, &dw).unwrap(),
+            }
+            (w, v)
+        };
+        let fused = |kernels: Kernels, use_rmsprop: bool, ws: &mut Workspace<'_>| {
+            let (mut w, mut v) = (w.clone(), v.clone());
+            let at = outputs / 3;
+            let parts = |m| MatMut::new(m, inputs, outputs).unwrap().split_at_column(at).unwrap();
+            let (left, right) = (parts(&mut w), parts(&mut v));
+            for (w, v, columns) in [(left.0, right.0, 0..at), (left.1, right.1, at..outputs)] {
+                let delta = delta.column_range(columns).unwrap();
+                match use_rmsprop {
+                    true => kernels.dense_weight_update_rmsprop(&rmsprop, x, delta, w, v, ws).unwrap(),
+                    false => kernels.dense_weight_update_sgd(&sgd, x, delta, w, ws).unwrap(),
+                }
+            }
+            (w, v)
+        };
+        for use_rmsprop in [true, false] {
+            let expected = plain(reference(), use_rmsprop, &mut ws);
+            for kernels in exact_isas().into_iter().chain([reference()]) {
+                for found in [plain(kernels, use_rmsprop, &mut ws), fused(kernels, use_rmsprop, &mut ws)] {
+                    let what = || format!("{} update of {batch}x{inputs}x{outputs}", kernels.isa());
+                    differences.compare(what, &expected.0, &found.0);
+                    differences.compare(what, &expected.1, &found.1);
+                }
+            }
+        }
+    }
+    differences.finish();
+}
+
 /// However the outputs are split into ranges, the bits are those of one call.
 #[test]
 fn ranges_of_outputs_give_the_same_bits() {

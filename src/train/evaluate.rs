@@ -1,6 +1,7 @@
 //! Evaluation: the network as it is, on examples in order.
 
-use super::{Examples, Trainer, share};
+use super::activations::{gather, rows_of};
+use super::{Examples, Trainer, Worker, share};
 use crate::metrics::Metrics;
 use crate::shared::SharedBuffer;
 
@@ -36,16 +37,19 @@ impl Trainer {
         let (kernels, network, threads) = (*kernels, &*network, team.threads());
         team.run(|t| {
             let mut worker = workers[t].lock().expect("a worker's panic ends the run");
-            let worker = &mut *worker;
             let own = share(examples.len(), threads, t);
             for start in own.clone().step_by(BLOCK) {
                 let images = start..own.end.min(start + BLOCK);
                 let rows = 0..images.len();
-                let block = &worker.evaluation;
+                let Worker { workspace, x, evaluation: block, .. } = &mut *worker;
+                gather(kernels, x, examples, images.clone());
+                let labels = examples.labels[images.clone()].iter().map(|label| u32::from(*label));
+                block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
+                let (x, first) = (rows_of(x, &rows), network.layers()[0].outputs());
                 // SAFETY: the block is this thread's, and so is this range of losses and predictions.
                 unsafe {
-                    block.gather(kernels, &rows, examples, |row| start + row);
-                    block.forward(kernels, network, &rows, &mut worker.workspace);
+                    block.forward_layer(kernels, network, 0, x, (&rows, 0..first), workspace);
+                    block.forward(kernels, network, &rows, workspace);
                     block.loss(kernels, &rows, None);
                     losses.write(images.clone()).copy_from_slice(block.losses.part(rows.clone()));
                     predictions.write(images).copy_from_slice(block.predictions.part(rows));

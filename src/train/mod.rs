@@ -1,5 +1,6 @@
 //! Training: epochs of steps, each step a forward pass, a backward pass and an update, shared by a team.
 
+mod activations;
 mod evaluate;
 mod step;
 
@@ -9,11 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::random;
-use crate::shared::SharedBuffer;
+use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
-use step::Activations;
+use activations::Activations;
 
 /// The rule that moves the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +92,7 @@ pub struct Trainer {
     team: Team,
     settings: Settings,
     network: Network,
-    /// RMSprop's running means of squares, laid out as the parameters are; empty for SGD.
+    /// RMSprop's running means of squares; empty for SGD.
     state: Vec<LayerState>,
     batch: Activations,
     workers: Vec<Mutex<Worker>>,
@@ -100,17 +101,19 @@ pub struct Trainer {
     steps_done: Arc<AtomicUsize>,
 }
 
-#[derive(Clone)]
+/// State of one layer's parameters.
 struct LayerState {
-    weights: SharedBuffer<f32>,
+    weights: SharedMatrix,
     biases: SharedBuffer<f32>,
 }
 
 /// What one thread has for itself.
 struct Worker {
     workspace: Workspace<'static>,
-    /// Per layer, room for the gradient of some rows of weights.
-    gradients: Vec<SharedBuffer<f32>>,
+    /// The input of a whole batch, or of a block to evaluate, as unit floats.
+    x: SharedMatrix,
+    /// Room for the gradient of a layer's biases.
+    gradient: Vec<f32>,
     /// Room to evaluate some images.
     evaluation: Activations,
 }
@@ -125,13 +128,15 @@ impl Trainer {
     pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Self {
         let needs_state = matches!(settings.optimizer, Optimizer::RmsProp(_));
         let state = network.layers().iter().filter(|_| needs_state).map(|layer| LayerState {
-            weights: SharedBuffer::new(layer.weights.all().len()),
-            biases: SharedBuffer::new(layer.biases.all().len()),
+            weights: SharedMatrix::new(layer.inputs(), layer.outputs()),
+            biases: SharedBuffer::new(layer.outputs()),
         });
+        let widest = network.layers().iter().map(Layer::outputs).max().unwrap_or(0);
         let worker = || {
             Mutex::new(Worker {
                 workspace: Workspace::new(),
-                gradients: step::gradient_buffers(&network),
+                x: SharedMatrix::new(settings.batch_size.max(evaluate::BLOCK), network.inputs()),
+                gradient: vec![0.0; widest],
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
         };

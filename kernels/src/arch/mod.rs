@@ -39,25 +39,50 @@ macro_rules! stamp_table {
         /// # Safety
         /// As for the generic tile, and the CPU has the features.
         #[target_feature($(enable = $feature),*)]
-        unsafe fn tile<const MR: usize, const NV: usize, const MASKED: bool>(t: &$crate::gemm::tile::Tile) {
+        unsafe fn tile<const MR: usize, const NV: usize, const MASKED: bool>(
+            t: &$crate::gemm::tile::Tile,
+            start: $crate::gemm::tile::TileStart,
+            finish: $crate::gemm::tile::TileFinish,
+        ) {
             // SAFETY: the features are this function's; the caller vouches for the tile.
-            unsafe { $crate::gemm::tile::tile::<$token, MR, NV, MASKED>($token::new_unchecked(), t) }
+            unsafe {
+                $crate::gemm::tile::tile::<$token, MR, NV, MASKED>($token::new_unchecked(), t, start, finish)
+            }
+        }
+
+        /// # Safety
+        /// As for the generic tile, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        unsafe fn update_tile<const MR: usize, const NV: usize, const MASKED: bool>(
+            t: &$crate::gemm::tile::Tile,
+            update: $crate::gemm::tile::TileUpdate,
+        ) {
+            // SAFETY: the features are this function's; the caller vouches for the tile.
+            unsafe {
+                $crate::gemm::tile::update_tile::<$token, MR, NV, MASKED>($token::new_unchecked(), t, update)
+            }
         }
 
         static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
             widths: &[$($crate::gemm::TileWidth {
                 vectors: $vectors,
-                full: &[$(tile::<$rows, $vectors, false>),*],
-                masked: &[$(tile::<$rows, $vectors, true>),*],
+                full: $crate::gemm::TileHeights {
+                    tiles: &[$(tile::<$rows, $vectors, false>),*],
+                    updates: &[$(update_tile::<$rows, $vectors, false>),*],
+                },
+                masked: $crate::gemm::TileHeights {
+                    tiles: &[$(tile::<$rows, $vectors, true>),*],
+                    updates: &[$(update_tile::<$rows, $vectors, true>),*],
+                },
             }),*],
             pack_columns,
         };
 
         /// # Safety
         /// The CPU has the features.
-        unsafe fn gemm(call: $crate::gemm::Gemm<'_>) {
+        unsafe fn gemm(call: $crate::table::Gemm<'_>) {
             // SAFETY: as the caller vouches.
-            unsafe { $crate::gemm::run(&TILES, call) }
+            unsafe { $crate::gemm::run(&TILES, call.into()) }
         }
 
         /// # Safety
@@ -81,6 +106,13 @@ macro_rules! stamp_table {
             unsafe { $crate::gemm::run(&TILES, dense::weight_gradient(call)) }
         }
 
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn dense_weight_update(call: $crate::table::DenseWeightUpdate<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::gemm::run(&TILES, dense::weight_update(call)) }
+        }
+
         /// The kernels of this ISA; only for a CPU that has it.
         pub(crate) static TABLE: $crate::table::Table = $crate::table::Table {
             isa: $isa,
@@ -88,6 +120,7 @@ macro_rules! stamp_table {
             dense_forward,
             dense_input_gradient,
             dense_weight_gradient,
+            dense_weight_update,
             dense_bias_gradient,
             relu,
             softmax,

@@ -6,11 +6,11 @@
 
 use wide::{f32x16, i32x16};
 
-use crate::gemm::{Finish, Gemm, Start};
+use crate::Isa;
 use crate::generic::simd::{LANES, Simd};
 use crate::generic::{self, convert, dense, math, optimizer, softmax};
+use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
-use crate::{Isa, table::Table};
 
 /// Runs on any CPU, so the token proves nothing.
 #[derive(Clone, Copy)]
@@ -171,10 +171,11 @@ impl Simd for Portable {
 /// The portable kernels.
 pub(crate) static TABLE: Table = Table {
     isa: Isa::Portable,
-    gemm,
-    dense_forward: |call| gemm(dense::forward(call)),
-    dense_input_gradient: |call| gemm(dense::input_gradient(call)),
-    dense_weight_gradient: |call| gemm(dense::weight_gradient(call)),
+    gemm: |mut call| multiply(call.alpha, call.a, call.b, call.beta, &mut call.c),
+    dense_forward,
+    dense_input_gradient,
+    dense_weight_gradient: |mut call| multiply(1.0, call.x.transposed(), call.delta, 0.0, &mut call.dw),
+    dense_weight_update,
     dense_bias_gradient: |delta, gradient| dense::bias_gradient(Portable, delta, gradient),
     relu: |x| generic::relu::relu(Portable, x),
     softmax: |x, y| softmax::softmax(Portable, x, y),
@@ -188,28 +189,57 @@ pub(crate) static TABLE: Table = Table {
     tiles: None,
 };
 
-/// C is first filled with what the chains start from, then `matrixmultiply` adds the product.
-fn gemm(mut g: Gemm<'_>) {
-    let beta = match g.start {
-        Start::Beta(beta) => beta,
-        Start::Bias(bias) => {
-            for i in 0..g.c.rows() {
-                if let Some(row) = g.c.row_mut(i) {
-                    row.copy_from_slice(bias);
-                }
-            }
-            1.0
+/// Y is first filled with the biases, then `matrixmultiply` adds the product.
+fn dense_forward(call: DenseForward<'_>) {
+    let mut y = call.y;
+    for i in 0..y.rows() {
+        if let Some(row) = y.row_mut(i) {
+            row.copy_from_slice(call.bias);
         }
-    };
-    multiply(g.alpha, g.a, g.b, beta, &mut g.c);
-    for i in 0..g.c.rows() {
-        let Some(row) = g.c.row_mut(i) else { continue };
-        match g.finish {
-            Finish::Store => {}
-            Finish::Relu => generic::relu::relu(Portable, row),
-            Finish::WherePositive(h) => {
-                for (x, h) in row.iter_mut().zip(h.row(i).unwrap_or(&[])) {
-                    *x = if *h > 0.0 { *x } else { 0.0 };
+    }
+    multiply(1.0, call.x, call.w, 1.0, &mut y);
+    for i in (0..y.rows()).filter(|_| call.relu) {
+        if let Some(row) = y.row_mut(i) {
+            generic::relu::relu(Portable, row);
+        }
+    }
+}
+
+fn dense_input_gradient(call: DenseInputGradient<'_>) {
+    let mut dx = call.dx;
+    multiply(1.0, call.delta, call.w.transposed(), 0.0, &mut dx);
+    let Some(active) = call.active else { return };
+    for i in 0..dx.rows() {
+        if let (Some(row), Some(active)) = (dx.row_mut(i), active.row(i)) {
+            for (x, h) in row.iter_mut().zip(active) {
+                *x = if *h > 0.0 { *x } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// The gradient of some rows at a time, and their step while it is in cache.
+fn dense_weight_update(call: DenseWeightUpdate<'_>) {
+    const ROWS: usize = 64;
+    let DenseWeightUpdate { x, delta, mut rule, mut w, .. } = call;
+    let columns = w.columns();
+    let mut gradients = std::vec![0.0; ROWS.min(w.rows()) * columns];
+    for start in (0..w.rows()).step_by(ROWS) {
+        let rows = start..w.rows().min(start + ROWS);
+        let gradients = &mut gradients[..rows.len() * columns];
+        let dw = MatMut::new(gradients, rows.len(), columns);
+        if let (Ok(x), Ok(mut dw)) = (x.column_range(rows.clone()), dw) {
+            multiply(1.0, x.transposed(), delta, 0.0, &mut dw);
+        }
+        for (k, gradient) in rows.zip(gradients.chunks_exact(columns.max(1))) {
+            let Some(w) = w.row_mut(k) else { continue };
+            let step = Step { w, gradient };
+            match &mut rule {
+                UpdateRule::Sgd(rule) => optimizer::sgd(Portable, *rule, step),
+                UpdateRule::RmsProp(rule, v) => {
+                    if let Some(v) = v.row_mut(k) {
+                        optimizer::rmsprop(Portable, *rule, step, v);
+                    }
                 }
             }
         }

@@ -9,24 +9,28 @@
 //! ```
 //!
 //! (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; loop names as in BLIS.)
+//! Where C is weights that an optimizer moves, there is one block of k, because C has no room for partial sums.
 //! An operand whose layout already suits the tile is read in place: at a batch of 64 images, packing
 //! 784 x 128 weights would cost a tenth of the product.
 
 pub(crate) mod pack;
 pub(crate) mod tile;
 
+use crate::generic::simd::LANES;
+use crate::table::{Gemm, RmsPropF32, SgdF32};
 use crate::view::{MatMut, MatRef};
 use crate::workspace::{Blocks, PACKED_COLUMNS, PACKED_DEPTH, PACKED_ROWS};
-use tile::{Tile, TileFinish, TileFn, TileStart};
+use tile::{Tile, TileFinish, TileFn, TileStart, TileUpdate, UpdateFn};
 
-/// One GEMM with checked shapes: A is m x k, B is k x n, C is m x n.
-pub(crate) struct Gemm<'a> {
+/// One product with checked shapes: A is m x k, B is k x n, C is m x n.
+pub(crate) struct Product<'a> {
     /// Multiplies the elements of A, each rounded once.
     pub(crate) alpha: f32,
     pub(crate) a: MatRef<'a>,
     pub(crate) b: MatRef<'a>,
     pub(crate) start: Start<'a>,
     pub(crate) finish: Finish<'a>,
+    /// What is written; with [`Finish::Sgd`] or [`Finish::RmsProp`] the weights.
     pub(crate) c: MatMut<'a>,
     pub(crate) scratch: Blocks<'a>,
 }
@@ -49,6 +53,24 @@ pub(crate) enum Finish<'a> {
     Relu,
     /// Kept where this matrix, of C's shape and with contiguous rows, is above 0, else +0.
     WherePositive(MatRef<'a>),
+    /// The sum is a gradient, and C the weights that it moves.
+    Sgd(SgdF32),
+    /// The same; with the pointer and the row stride of a state of C's shape, which nobody else uses.
+    RmsProp(RmsPropF32, *mut f32, usize),
+}
+
+impl Finish<'_> {
+    /// Whether C is the weights, so that partial sums cannot be kept there.
+    fn is_update(&self) -> bool {
+        matches!(self, Finish::Sgd(_) | Finish::RmsProp(..))
+    }
+}
+
+impl<'a> From<Gemm<'a>> for Product<'a> {
+    fn from(g: Gemm<'a>) -> Self {
+        let (start, finish) = (Start::Beta(g.beta), Finish::Store);
+        Product { alpha: g.alpha, a: g.a, b: g.b, start, finish, c: g.c, scratch: g.scratch }
+    }
 }
 
 /// The tiles of one ISA, the widest first.
@@ -58,34 +80,41 @@ pub(crate) struct TileSet {
     pub(crate) pack_columns: unsafe fn(MatRef<'_>, &mut [f32]),
 }
 
-/// Tiles of one width: `full[r - 1]` has r rows, `masked[r - 1]` the same with a masked last vector.
+/// Tiles of one width.
 pub(crate) struct TileWidth {
     /// Vectors of 16 columns.
     pub(crate) vectors: usize,
-    pub(crate) full: &'static [TileFn],
-    pub(crate) masked: &'static [TileFn],
+    pub(crate) full: TileHeights,
+    /// With a masked last vector.
+    pub(crate) masked: TileHeights,
+}
+
+/// Element r - 1 has r rows.
+pub(crate) struct TileHeights {
+    pub(crate) tiles: &'static [TileFn],
+    pub(crate) updates: &'static [UpdateFn],
 }
 
 impl TileSet {
     /// The widest tile that is not wider than `columns`, and how many of its columns are used.
     fn width_for(&self, columns: usize) -> (&'static TileWidth, usize) {
         let narrowest = &self.widths[self.widths.len() - 1];
-        let width = self.widths.iter().find(|w| (w.vectors - 1) * 16 < columns).unwrap_or(narrowest);
-        (width, columns.min(width.vectors * 16))
+        let width = self.widths.iter().find(|w| (w.vectors - 1) * LANES < columns).unwrap_or(narrowest);
+        (width, columns.min(width.vectors * LANES))
     }
 }
 
-/// Runs a GEMM with the tiles of an ISA.
+/// Runs a product with the tiles of an ISA.
 ///
 /// # Safety
 /// The CPU has the ISA's features.
-pub(crate) unsafe fn run(tiles: &TileSet, mut g: Gemm<'_>) {
+pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     let (m, n) = g.c.shape();
     if m == 0 || n == 0 {
         return;
     }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
-    let blocks = depth.div_ceil(PACKED_DEPTH).max(1);
+    let blocks = if g.finish.is_update() { 1 } else { depth.div_ceil(PACKED_DEPTH).max(1) };
     for block in 0..blocks {
         // Blocks of equal depth, so that the last one is not a short rest.
         let (first, last) = (block == 0, block == blocks - 1);
@@ -133,7 +162,7 @@ fn sub<'a>(view: MatRef<'a>, rows: core::ops::Range<usize>, columns: core::ops::
 
 fn operand_b(
     tiles: &TileSet,
-    g: &mut Gemm<'_>,
+    g: &mut Product<'_>,
     k: core::ops::Range<usize>,
     j: core::ops::Range<usize>,
 ) -> Operand {
@@ -150,7 +179,7 @@ fn operand_b(
     Operand { ptr: g.scratch.b.as_ptr(), row_stride: b.columns() as isize, column_stride: 1 }
 }
 
-fn operand_a(g: &mut Gemm<'_>, i: core::ops::Range<usize>, k: core::ops::Range<usize>) -> Operand {
+fn operand_a(g: &mut Product<'_>, i: core::ops::Range<usize>, k: core::ops::Range<usize>) -> Operand {
     let a = sub(g.a, i, k);
     if g.alpha == 1.0 || g.alpha == 0.0 {
         return Operand::of(a);
@@ -163,54 +192,60 @@ fn operand_a(g: &mut Gemm<'_>, i: core::ops::Range<usize>, k: core::ops::Range<u
 ///
 /// # Safety
 /// The block's ranges are inside of C, its operands cover them, and the CPU has the tiles' ISA.
-unsafe fn multiply_block(tiles: &TileSet, g: &mut Gemm<'_>, block: &Block, first: bool, last: bool) {
-    let ldc = g.c.leading_dimension();
+unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: &Block, first: bool, last: bool) {
+    let c_row_stride = g.c.leading_dimension();
     let c = g.c.as_mut_ptr();
     let mut j = block.columns.start;
     while j < block.columns.end {
         let (width, columns) = tiles.width_for(block.columns.end - j);
-        let tail = columns - (width.vectors - 1) * 16;
-        let heights = if tail == 16 { width.full } else { width.masked };
+        let tail = columns - (width.vectors - 1) * LANES;
+        let heights = if tail == LANES { &width.full } else { &width.masked };
+        let start = match g.start {
+            _ if !first => TileStart::Resume,
+            Start::Bias(bias) => TileStart::Bias(bias[j..j + columns].as_ptr()),
+            Start::Beta(0.0) => TileStart::Zero,
+            Start::Beta(1.0) => TileStart::Resume,
+            Start::Beta(beta) => TileStart::Scaled(beta),
+        };
+        let b_offset = (j - block.columns.start) as isize * block.b.column_stride;
         let rows = block.rows.len();
-        let count = rows.div_ceil(heights.len());
+        let count = rows.div_ceil(heights.tiles.len());
         for t in 0..count {
             // Heights differ by one at most: no short last tile that leaves the FMA units waiting.
             let (r0, r1) = (t * rows / count, (t + 1) * rows / count);
-            let i = block.rows.start + r0;
-            let finish = match g.finish {
-                _ if !last => TileFinish::Store,
-                Finish::Store => TileFinish::Store,
-                Finish::Relu => TileFinish::Relu,
-                Finish::WherePositive(h) => TileFinish::WherePositive(
-                    h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j),
-                    h.row_stride() as usize,
-                ),
-            };
-            let start = match g.start {
-                _ if !first => TileStart::Resume,
-                Start::Bias(bias) => TileStart::Bias(bias[j..j + columns].as_ptr()),
-                Start::Beta(0.0) => TileStart::Zero,
-                Start::Beta(1.0) => TileStart::Resume,
-                Start::Beta(beta) => TileStart::Scaled(beta),
-            };
-            let column = (j - block.columns.start) as isize * block.b.column_stride;
+            let (i, height) = (block.rows.start + r0, r1 - r0 - 1);
             let tile = Tile {
                 depth: block.depth,
                 a: block.a.ptr.wrapping_offset(r0 as isize * block.a.row_stride),
                 a_row_stride: block.a.row_stride,
                 a_column_stride: block.a.column_stride,
-                b: block.b.ptr.wrapping_offset(column),
+                b: block.b.ptr.wrapping_offset(b_offset),
                 b_row_stride: block.b.row_stride,
-                c: c.wrapping_add(i * ldc + j),
-                c_row_stride: ldc,
+                c: c.wrapping_add(i * c_row_stride + j),
+                c_row_stride,
                 tail,
-                start,
-                finish,
             };
             // SAFETY: rows r0..r1 and `columns` columns from j are inside of the block, which is inside of
-            // C (and of the mask, which has C's shape); the operands cover it, and the caller vouches
-            // for the ISA.
-            unsafe { heights[r1 - r0 - 1](&tile) };
+            // C (and of the mask or the state, which have C's shape); the operands cover it, and the caller
+            // vouches for the ISA.
+            unsafe {
+                match g.finish {
+                    Finish::WherePositive(h) if last => {
+                        let at = h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j);
+                        let finish = TileFinish::WherePositive(at, h.row_stride() as usize);
+                        heights.tiles[height](&tile, start, finish);
+                    }
+                    Finish::Relu if last => heights.tiles[height](&tile, start, TileFinish::Relu),
+                    Finish::Store | Finish::Relu | Finish::WherePositive(_) => {
+                        heights.tiles[height](&tile, start, TileFinish::Store);
+                    }
+                    Finish::Sgd(rule) => heights.updates[height](&tile, TileUpdate::Sgd(rule)),
+                    Finish::RmsProp(rule, v, row_stride) => {
+                        let at = v.wrapping_add(i * row_stride + j);
+                        heights.updates[height](&tile, TileUpdate::RmsProp(rule, at, row_stride));
+                    }
+                }
+            }
         }
         j += columns;
     }

@@ -13,9 +13,15 @@
 //!
 //! Each accumulator lane is one element of C and takes one fused multiply-add per k, in increasing k: one
 //! chain of roundings whatever the tile's shape (N1 of the numerics contract). What a tile starts
-//! from and how it ends (bias, ReLU, mask) happens in registers.
+//! from and how it ends (bias, ReLU, mask, optimizer) happens in registers.
+//!
+//! Two functions share the loop over k, because an optimizer's end is too long to be unrolled: its loop over the
+//! accumulators puts them into memory, and in one function with the others it did so to all of them, in the loop over k
+//! too (measured: 2.5 times slower).
 
+use crate::generic::optimizer::{RmsPropVectors, SgdVectors};
 use crate::generic::simd::{LANES, Simd};
+use crate::table::{RmsPropF32, SgdF32};
 
 /// One tile's work. Strides count elements.
 pub(crate) struct Tile {
@@ -30,8 +36,6 @@ pub(crate) struct Tile {
     pub(crate) c_row_stride: usize,
     /// Columns in the last vector, 1..=16; only a masked tile looks at it.
     pub(crate) tail: usize,
-    pub(crate) start: TileStart,
-    pub(crate) finish: TileFinish,
 }
 
 /// What the chain of each element starts from.
@@ -58,8 +62,18 @@ pub(crate) enum TileFinish {
     WherePositive(*const f32, usize),
 }
 
+/// Which optimizer takes the sums as gradients of the weights in C.
+#[derive(Clone, Copy)]
+pub(crate) enum TileUpdate {
+    Sgd(SgdF32),
+    /// With its state: a pointer and its row stride.
+    RmsProp(RmsPropF32, *mut f32, usize),
+}
+
 /// A tile of one ISA with its size built in.
-pub(crate) type TileFn = unsafe fn(&Tile);
+pub(crate) type TileFn = unsafe fn(&Tile, TileStart, TileFinish);
+/// The same, ending with an optimizer.
+pub(crate) type UpdateFn = unsafe fn(&Tile, TileUpdate);
 
 /// Computes one tile of `MR` rows and `NV` vectors, the last vector masked to `tail` columns if `MASKED`.
 ///
@@ -67,13 +81,18 @@ pub(crate) type TileFn = unsafe fn(&Tile);
 /// Everything that the tile's pointers, strides and sizes reach can be read, and C written; nothing
 /// else is touched.
 #[inline(always)]
-pub(crate) unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(s: S, t: &Tile) {
+pub(crate) unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(
+    s: S,
+    t: &Tile,
+    start: TileStart,
+    finish: TileFinish,
+) {
     // SAFETY: all accesses are to rows 0..MR and vectors 0..NV (the last one by its mask) of matrices
     // that the caller vouches for.
     unsafe {
         let mask = s.first(t.tail);
         let mut acc = [[s.splat(0.0); NV]; MR];
-        match t.start {
+        match start {
             TileStart::Zero => {}
             TileStart::Bias(bias) => {
                 for v in 0..NV {
@@ -99,25 +118,9 @@ pub(crate) unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const MASKE
                 }
             }
         }
-
-        let (mut a, mut b) = (t.a, t.b);
-        for _ in 0..t.depth {
-            let mut row_of_b = [s.splat(0.0); NV];
-            for (v, x) in row_of_b.iter_mut().enumerate() {
-                *x = load::<S, NV, MASKED>(s, b, v, mask);
-            }
-            for (r, row) in acc.iter_mut().enumerate() {
-                let x = s.splat(*a.offset(r as isize * t.a_row_stride));
-                for (v, y) in row.iter_mut().enumerate() {
-                    *y = s.fma(x, row_of_b[v], *y);
-                }
-            }
-            a = a.wrapping_offset(t.a_column_stride);
-            b = b.wrapping_offset(t.b_row_stride);
-        }
-
+        let mut acc = multiply::<S, MR, NV, MASKED>(s, t, acc);
         let zero = s.splat(0.0);
-        match t.finish {
+        match finish {
             TileFinish::Store => {}
             TileFinish::Relu => {
                 for row in &mut acc {
@@ -137,14 +140,82 @@ pub(crate) unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const MASKE
         }
         for (r, row) in acc.iter().enumerate() {
             for (v, x) in row.iter().enumerate() {
-                let c = t.c.add(r * t.c_row_stride + v * LANES);
-                if MASKED && v == NV - 1 {
-                    s.store_mask(c, mask, *x);
-                } else {
-                    s.store_ptr(c, *x);
+                store::<S, NV, MASKED>(s, t.c.add(r * t.c_row_stride), v, mask, *x);
+            }
+        }
+    }
+}
+
+/// Computes one tile from +0, and moves the weights in C by what comes out.
+///
+/// # Safety
+/// As for [`tile`]; the optimizer's state can be read and written.
+#[inline(always)]
+pub(crate) unsafe fn update_tile<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(
+    s: S,
+    t: &Tile,
+    update: TileUpdate,
+) {
+    // SAFETY: as in `tile`.
+    unsafe {
+        let mask = s.first(t.tail);
+        let gradients = multiply::<S, MR, NV, MASKED>(s, t, [[s.splat(0.0); NV]; MR]);
+        match update {
+            TileUpdate::Sgd(rule) => {
+                let rule = SgdVectors::new(s, rule);
+                for (r, row) in gradients.iter().enumerate() {
+                    let w = t.c.add(r * t.c_row_stride);
+                    for (v, g) in row.iter().enumerate() {
+                        let moved = rule.step(s, load::<S, NV, MASKED>(s, w, v, mask), *g);
+                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                    }
+                }
+            }
+            TileUpdate::RmsProp(rule, state, row_stride) => {
+                let rule = RmsPropVectors::new(s, rule);
+                for (r, row) in gradients.iter().enumerate() {
+                    let (w, state) = (t.c.add(r * t.c_row_stride), state.add(r * row_stride));
+                    for (v, g) in row.iter().enumerate() {
+                        let old = load::<S, NV, MASKED>(s, w, v, mask);
+                        let (moved, x) = rule.step(s, old, load::<S, NV, MASKED>(s, state, v, mask), *g);
+                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                        store::<S, NV, MASKED>(s, state, v, mask, x);
+                    }
                 }
             }
         }
+    }
+}
+
+/// The loop over k.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn multiply<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(
+    s: S,
+    t: &Tile,
+    mut acc: [[S::F; NV]; MR],
+) -> [[S::F; NV]; MR] {
+    // SAFETY: as the caller vouches; the pointers leave their matrices only after the last k, unused.
+    unsafe {
+        let mask = s.first(t.tail);
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.depth {
+            let mut row_of_b = [s.splat(0.0); NV];
+            for (v, x) in row_of_b.iter_mut().enumerate() {
+                *x = load::<S, NV, MASKED>(s, b, v, mask);
+            }
+            for (r, row) in acc.iter_mut().enumerate() {
+                let x = s.splat(*a.offset(r as isize * t.a_row_stride));
+                for (v, y) in row.iter_mut().enumerate() {
+                    *y = s.fma(x, row_of_b[v], *y);
+                }
+            }
+            a = a.wrapping_offset(t.a_column_stride);
+            b = b.wrapping_offset(t.b_row_stride);
+        }
+        acc
     }
 }
 
@@ -165,6 +236,28 @@ unsafe fn load<S: Simd, const NV: usize, const MASKED: bool>(
             s.load_mask(row.add(v * LANES), mask)
         } else {
             s.load_ptr(row.add(v * LANES))
+        }
+    }
+}
+
+/// Stores vector `v` of a row, masked where it is the last of a masked tile.
+///
+/// # Safety
+/// The elements that it selects can be written.
+#[inline(always)]
+unsafe fn store<S: Simd, const NV: usize, const MASKED: bool>(
+    s: S,
+    row: *mut f32,
+    v: usize,
+    mask: S::M,
+    x: S::F,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if MASKED && v == NV - 1 {
+            s.store_mask(row.add(v * LANES), mask, x)
+        } else {
+            s.store_ptr(row.add(v * LANES), x)
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The dense layer: three GEMMs that start and end as the layer needs, and the sum of the bias gradient.
+//! The dense layer: products that start and end as the layer needs, and the sum of the bias gradient.
 
 use super::simd::{LANES, Simd};
-use crate::gemm::{Finish, Gemm, Start};
-use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient};
+use crate::gemm::{Finish, Product, Start};
+use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
 use crate::view::MatRef;
 
 /// `Y = act(X W + bias)`: each chain starts at the bias, the activation is applied in registers.
-pub(crate) fn forward(call: DenseForward<'_>) -> Gemm<'_> {
-    Gemm {
+pub(crate) fn forward(call: DenseForward<'_>) -> Product<'_> {
+    Product {
         alpha: 1.0,
         a: call.x,
         b: call.w,
@@ -19,8 +19,8 @@ pub(crate) fn forward(call: DenseForward<'_>) -> Gemm<'_> {
 }
 
 /// `dX = delta W^T`, masked in registers.
-pub(crate) fn input_gradient(call: DenseInputGradient<'_>) -> Gemm<'_> {
-    Gemm {
+pub(crate) fn input_gradient(call: DenseInputGradient<'_>) -> Product<'_> {
+    Product {
         alpha: 1.0,
         a: call.delta,
         b: call.w.transposed(),
@@ -32,14 +32,30 @@ pub(crate) fn input_gradient(call: DenseInputGradient<'_>) -> Gemm<'_> {
 }
 
 /// `dW = X^T delta`.
-pub(crate) fn weight_gradient(call: DenseWeightGradient<'_>) -> Gemm<'_> {
-    Gemm {
+pub(crate) fn weight_gradient(call: DenseWeightGradient<'_>) -> Product<'_> {
+    Product {
         alpha: 1.0,
         a: call.x.transposed(),
         b: call.delta,
         start: Start::Beta(0.0),
         finish: Finish::Store,
         c: call.dw,
+        scratch: call.scratch,
+    }
+}
+
+/// [`weight_gradient`] with the optimizer's step in registers: the gradient is never stored.
+pub(crate) fn weight_update(call: DenseWeightUpdate<'_>) -> Product<'_> {
+    Product {
+        alpha: 1.0,
+        a: call.x.transposed(),
+        b: call.delta,
+        start: Start::Beta(0.0),
+        finish: match call.rule {
+            UpdateRule::Sgd(rule) => Finish::Sgd(rule),
+            UpdateRule::RmsProp(rule, mut v) => Finish::RmsProp(rule, v.as_mut_ptr(), v.leading_dimension()),
+        },
+        c: call.w,
         scratch: call.scratch,
     }
 }

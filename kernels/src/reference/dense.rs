@@ -1,7 +1,9 @@
 //! The dense layer: forward, input gradient, weight gradient, bias gradient.
 
-use super::{fma, relu::relu_of};
-use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient};
+use super::{fma, optimizer, relu::relu_of};
+use crate::table::{
+    DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, Step, UpdateRule,
+};
 use crate::view::MatRef;
 
 /// `y[i][j]` starts at `bias[j]` and takes `x[i][k] w[k][j]` in increasing k.
@@ -41,11 +43,35 @@ pub(super) fn weight_gradient(call: DenseWeightGradient<'_>) {
     for k in 0..dw.rows() {
         let Some(row) = dw.row_mut(k) else { continue };
         for (j, dw) in row.iter_mut().enumerate() {
-            let mut sum = 0.0;
-            for i in 0..x.rows() {
-                sum = fma(x.at(i, k), delta.at(i, j), sum);
+            *dw = weight_gradient_of(x, delta, k, j);
+        }
+    }
+}
+
+fn weight_gradient_of(x: MatRef<'_>, delta: MatRef<'_>, k: usize, j: usize) -> f32 {
+    let mut sum = 0.0;
+    for i in 0..x.rows() {
+        sum = fma(x.at(i, k), delta.at(i, j), sum);
+    }
+    sum
+}
+
+/// The optimizer's step with the gradient of each weight.
+pub(super) fn weight_update(call: DenseWeightUpdate<'_>) {
+    let DenseWeightUpdate { x, delta, mut rule, mut w, .. } = call;
+    for k in 0..w.rows() {
+        let Some(row) = w.row_mut(k) else { continue };
+        for (j, w) in row.iter_mut().enumerate() {
+            let gradient = &[weight_gradient_of(x, delta, k, j)];
+            let step = Step { w: core::slice::from_mut(w), gradient };
+            match &mut rule {
+                UpdateRule::Sgd(rule) => optimizer::sgd(*rule, step),
+                UpdateRule::RmsProp(rule, v) => {
+                    if let Some(v) = v.row_mut(k) {
+                        optimizer::rmsprop(*rule, step, &mut v[j..=j]);
+                    }
+                }
             }
-            *dw = sum;
         }
     }
 }

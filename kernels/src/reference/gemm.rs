@@ -1,31 +1,20 @@
 //! SGEMM as three loops.
 
 use super::fma;
-use crate::gemm::{Finish, Gemm, Start};
+use crate::table::Gemm;
 
 /// Each element of C is one chain of fused multiply-adds in increasing k.
-pub(super) fn gemm(mut g: Gemm<'_>) {
-    let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
-    for i in 0..g.c.rows() {
-        for j in 0..g.c.columns() {
-            let Some(c) = g.c.row_mut(i).and_then(|row| row.get_mut(j)) else { continue };
-            let start = match g.start {
-                Start::Bias(bias) => bias[j],
-                Start::Beta(0.0) => 0.0,
-                Start::Beta(beta) => beta * *c,
-            };
-            let sum = (0..depth).fold(start, |sum, k| fma(g.alpha * g.a.at(i, k), g.b.at(k, j), sum));
-            *c = match g.finish {
-                Finish::Store => sum,
-                Finish::Relu => super::relu::relu_of(sum),
-                Finish::WherePositive(h) => {
-                    if h.at(i, j) > 0.0 {
-                        sum
-                    } else {
-                        0.0
-                    }
-                }
-            };
+pub(super) fn gemm(call: Gemm<'_>) {
+    let Gemm { alpha, a, b, beta, mut c, .. } = call;
+    let depth = if alpha == 0.0 { 0 } else { a.columns() };
+    for i in 0..c.rows() {
+        let Some(row) = c.row_mut(i) else { continue };
+        for (j, c) in row.iter_mut().enumerate() {
+            let mut sum = if beta == 0.0 { 0.0 } else { beta * *c };
+            for k in 0..depth {
+                sum = fma(alpha * a.at(i, k), b.at(k, j), sum);
+            }
+            *c = sum;
         }
     }
 }

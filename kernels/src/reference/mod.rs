@@ -27,6 +27,7 @@ pub(crate) static TABLE: Table = Table {
     dense_forward: dense::forward,
     dense_input_gradient: dense::input_gradient,
     dense_weight_gradient: dense::weight_gradient,
+    dense_weight_update: dense::weight_update,
     dense_bias_gradient: dense::bias_gradient,
     relu: relu::relu,
     softmax: softmax::softmax,

@@ -1,0 +1,141 @@
+//! What is computed per image, one row each: the passes forward and backward over some rows.
+
+use std::ops::Range;
+
+use mnist_fast_kernels::{Activation, Kernels, MatRef, Workspace};
+
+use super::Examples;
+use crate::network::Network;
+use crate::shared::{SharedBuffer, SharedMatrix};
+
+/// Room for a batch, or for a block to evaluate.
+pub(super) struct Activations {
+    /// Each layer's output; the last one's are the logits.
+    pub(super) outputs: Vec<SharedMatrix>,
+    /// The gradient of the loss by each layer's pre-activations.
+    pub(super) deltas: Vec<SharedMatrix>,
+    pub(super) labels: SharedBuffer<u32>,
+    pub(super) losses: SharedBuffer<f32>,
+    pub(super) predictions: SharedBuffer<u32>,
+}
+
+/// Some rows of a matrix, all columns, to read.
+pub(super) fn rows_of<'a>(matrix: &'a SharedMatrix, rows: &Range<usize>) -> MatRef<'a> {
+    matrix.read(rows.clone(), 0..matrix.columns())
+}
+
+/// Puts the pixels of the examples at `images` into the first rows of `x`, as unit floats.
+pub(super) fn gather(
+    kernels: Kernels,
+    x: &mut SharedMatrix,
+    examples: Examples<'_>,
+    images: impl Iterator<Item = usize>,
+) {
+    for (row, image) in images.enumerate() {
+        kernels
+            .unit_from_u8(examples.image(image), x.row_mut(row))
+            .expect("the network has one input per pixel");
+    }
+}
+
+impl Activations {
+    /// Room for `rows` images.
+    pub(super) fn new(network: &Network, rows: usize) -> Self {
+        let per_layer =
+            || network.layers().iter().map(|layer| SharedMatrix::new(rows, layer.outputs())).collect();
+        Activations {
+            outputs: per_layer(),
+            deltas: per_layer(),
+            labels: SharedBuffer::new(rows),
+            losses: SharedBuffer::new(rows),
+            predictions: SharedBuffer::new(rows),
+        }
+    }
+
+    /// Runs layer `l` on `rows` of its input `x` (which has those rows only), for some columns of its output.
+    ///
+    /// # Safety
+    /// No other reference to these rows and columns of the output lives.
+    pub(super) unsafe fn forward_layer(
+        &self,
+        kernels: Kernels,
+        network: &Network,
+        l: usize,
+        x: MatRef<'_>,
+        (rows, columns): (&Range<usize>, Range<usize>),
+        workspace: &mut Workspace<'_>,
+    ) {
+        let layer = &network.layers()[l];
+        let weights = layer.weights.read(0..layer.inputs(), columns.clone());
+        let biases = layer.biases.part(columns.clone());
+        // SAFETY: as the caller vouches.
+        let y = unsafe { self.outputs[l].write(rows.clone(), columns) };
+        kernels
+            .dense_forward(x, weights, biases, layer.activation(), y, workspace)
+            .expect("matrices of the network's shapes");
+    }
+
+    /// Runs the layers after the first on `rows`.
+    ///
+    /// # Safety
+    /// No other reference to these rows of their outputs lives.
+    pub(super) unsafe fn forward(
+        &self,
+        kernels: Kernels,
+        network: &Network,
+        rows: &Range<usize>,
+        workspace: &mut Workspace<'_>,
+    ) {
+        for (l, layer) in network.layers().iter().enumerate().skip(1) {
+            let x = rows_of(&self.outputs[l - 1], rows);
+            // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
+            unsafe { self.forward_layer(kernels, network, l, x, (rows, 0..layer.outputs()), workspace) };
+        }
+    }
+
+    /// Losses and predictions of `rows`, and, for a batch of `batch` images, the logits' gradient.
+    ///
+    /// # Safety
+    /// No other reference to these rows of losses, predictions and the last deltas lives.
+    pub(super) unsafe fn loss(&self, kernels: Kernels, rows: &Range<usize>, batch: Option<usize>) {
+        let last = self.outputs.len() - 1;
+        let classes = self.outputs[last].columns();
+        // SAFETY: as the caller vouches.
+        let (delta, losses, predictions) = unsafe {
+            (
+                batch.map(|_| self.deltas[last].write(rows.clone(), 0..classes)),
+                self.losses.write(rows.clone()),
+                self.predictions.write(rows.clone()),
+            )
+        };
+        let (logits, labels) = (rows_of(&self.outputs[last], rows), self.labels.part(rows.clone()));
+        kernels
+            .softmax_cross_entropy(logits, labels, batch.unwrap_or(1), delta, losses, predictions)
+            .expect("labels were checked when the dataset was opened");
+    }
+
+    /// The deltas of `rows`, from the layer before the last back to the first.
+    ///
+    /// # Safety
+    /// No other reference to these rows of the deltas lives.
+    pub(super) unsafe fn backward(
+        &self,
+        kernels: Kernels,
+        network: &Network,
+        rows: &Range<usize>,
+        workspace: &mut Workspace<'_>,
+    ) {
+        for l in (1..self.deltas.len()).rev() {
+            // The input of layer l is the output of the one below, whose mask this is.
+            let below = &network.layers()[l - 1];
+            let active =
+                (below.activation() == Activation::Relu).then(|| rows_of(&self.outputs[l - 1], rows));
+            let delta = rows_of(&self.deltas[l], rows);
+            // SAFETY: as the caller vouches; delta l is another matrix.
+            let dx = unsafe { self.deltas[l - 1].write(rows.clone(), 0..below.outputs()) };
+            kernels
+                .dense_input_gradient(delta, network.layers()[l].weights(), active, dx, workspace)
+                .expect("matrices of the network's shapes");
+        }
+    }
+}
