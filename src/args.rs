@@ -103,9 +103,10 @@ impl Args {
     fn unknown(&self, text: &str) -> String {
         let name = text.split('=').next().unwrap_or(text);
         if let Some(known) = self.options.iter().find(|option| option.name == name) {
-            return match known.value.is_empty() && text.contains('=') {
-                true => format!("{name} takes no value"),
-                false => format!("{name} was given more than once"),
+            return match (known.value.is_empty(), text.contains('=')) {
+                (true, true) => format!("{name} takes no value"),
+                (false, true) => format!("{text} is not UTF-8; give such a value as a word of its own"),
+                (_, false) => format!("{name} was given more than once"),
             };
         }
         let hint = match nearest(name, self.options.iter().map(|option| option.name)) {

@@ -94,7 +94,12 @@ pub fn remove_abandoned(folder: &Path) {
 #[cfg(unix)]
 fn sync_folder(target: &Path) -> io::Result<()> {
     let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    match File::open(folder) {
+        Ok(folder) => folder.sync_all(),
+        // A folder may be written and not read; then the system decides when the name is on disk.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Folders cannot be opened as files here; the system orders renames itself.

@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod error;
 pub mod hash;
 pub mod idx;
+mod memory;
 pub mod metrics;
 pub mod model_file;
 pub mod nearest;

@@ -4,6 +4,7 @@ use mnist_fast_kernels::{Activation, MatRef};
 
 use crate::error::{Error, Result};
 use crate::hash::Sha256Hex;
+use crate::memory;
 use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
 
@@ -93,17 +94,17 @@ impl Network {
     /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, classes.
     ///
     /// # Errors
-    /// Where a size is 0, there are fewer than two, or the parameters do not fit into memory's addresses.
+    /// Where a size is 0, there are fewer than two, or the parameters do not fit into memory.
     pub fn zeros(sizes: &[usize]) -> Result<Self> {
-        let parameters = sizes.windows(2).try_fold(0usize, |sum, pair| {
-            let padded = pair[1].checked_next_multiple_of(16)?;
-            pair[0].checked_add(1)?.checked_mul(padded)?.checked_add(sum)
-        });
-        // Weights, optimizer state and a copy or two must be addressable.
-        let fits = parameters.is_some_and(|n| n <= isize::MAX as usize / 64);
-        if sizes.len() < 2 || sizes.contains(&0) || !fits {
+        if sizes.len() < 2 || sizes.contains(&0) {
             return Err(Error::failed(format!("no network can have layers of {sizes:?} units")));
         }
+        let bytes = sizes.windows(2).try_fold(0usize, |sum, pair| {
+            let padded = pair[1].checked_next_multiple_of(16)?;
+            pair[0].checked_add(1)?.checked_mul(padded)?.checked_mul(4)?.checked_add(sum)
+        });
+        let names: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+        memory::require(bytes, &format!("a network of {} units", names.join("-")))?;
         let last = sizes.len() - 2;
         let layers = sizes.windows(2).enumerate().map(|(l, pair)| {
             let activation = if l == last { Activation::Linear } else { Activation::Relu };

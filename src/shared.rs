@@ -28,7 +28,7 @@ pub struct SharedBuffer<T> {
 
 // SAFETY: threads that share a buffer only read it, but for `write`, whose caller vouches that nobody else uses the
 // elements it gives.
-unsafe impl<T: Send> Sync for SharedBuffer<T> {}
+unsafe impl<T: Number + Send + Sync> Sync for SharedBuffer<T> {}
 
 impl<T: Number> SharedBuffer<T> {
     /// `len` zeros.

@@ -159,11 +159,14 @@ impl Team {
         self.wait_for_workers();
         let workers_done = Duration::from_nanos(self.shared.finished.load(SeqCst)).max(start);
         self.solo.after(done.min(workers_done) - start, done.max(workers_done) - start);
-        if let Err(panic) = own {
-            resume_unwind(panic);
-        }
-        if let Some(panic) = lock(&self.shared.panic).take() {
-            resume_unwind(panic);
+        let workers = lock(&self.shared.panic).take();
+        match (own, workers) {
+            (Err(panic), None) | (Ok(()), Some(panic)) => resume_unwind(panic),
+            (Err(panic), Some(other)) => {
+                std::mem::forget(other); // its destructor could panic too
+                resume_unwind(panic)
+            }
+            (Ok(()), None) => {}
         }
     }
 
@@ -211,7 +214,11 @@ impl Shared {
             // that are pending.
             let result = catch_unwind(AssertUnwindSafe(|| unsafe { (*job)(i + 1) }));
             if let Err(panic) = result {
-                lock(&self.panic).get_or_insert(panic);
+                let mut first = lock(&self.panic);
+                match *first {
+                    None => *first = Some(panic),
+                    Some(_) => std::mem::forget(panic), // its destructor could panic too
+                }
             }
             self.finished.store(self.start.elapsed().as_nanos() as u64, SeqCst);
             let last = self.pending.fetch_sub(1, SeqCst) == 1;
@@ -297,6 +304,8 @@ mod tests {
             let message = *result.unwrap_err().downcast::<String>().unwrap();
             assert!(message.contains("planted"));
         }
+        // Several at once are one panic, and none is left over for the next job.
+        assert!(catch_unwind(AssertUnwindSafe(|| team.run(|_| panic!("planted")))).is_err());
         let count = AtomicUsize::new(0);
         team.run(|_| {
             count.fetch_add(1, SeqCst);

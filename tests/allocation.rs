@@ -46,7 +46,8 @@ fn training_and_evaluation_allocate_nothing() {
             for threads in [1, 2, 3] {
                 let settings = Settings { batch_size: 64, optimizer, seed: 1, shuffle: true };
                 let network = Network::glorot_uniform(&[784, 24, 16, 10], 1).unwrap();
-                let mut trainer = Trainer::new(kernels, Team::new(threads).unwrap(), network, settings);
+                let mut trainer =
+                    Trainer::new(kernels, Team::new(threads).unwrap(), network, settings).unwrap();
                 trainer.reserve(train.len(), test.len());
                 trainer.train_epoch(first, 1).unwrap();
                 let before = ALLOCATIONS.load(SeqCst);

@@ -289,6 +289,8 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (&["train", "--save", "--json"], "--save needs a value"),
         (&["train", "--data", ""], "--data needs a value"),
         (&["train", "stray"], "unexpected argument stray"),
+        (&["summary", "--inputs", "0"], "1 or more"),
+        (&[], "no command given"),
         (&["summary", "a", "b"], "unexpected argument b"),
         (&["info", "--all"], "unknown option --all"),
     ] {
@@ -306,7 +308,9 @@ fn work_that_cannot_be_done_is_one_sentence_and_exit_code_1() {
         (&["train", "--data", &folder, "--validation", "200"], "none left to train on"),
         (&["train", "--sparse", "always"], "no sparse path yet"),
         (&["train", "--init", "no-such-file"], "no-such-file"),
-        (&["train", "--data", &folder, "--hidden", "99999999999,99999999999"], "no network can have"),
+        (&["train", "--data", &folder, "--hidden", "4000000000"], "GB of memory"),
+        (&["summary", "--hidden", "99999999999"], "GB of memory"),
+        (&["summary", "--hidden", "9999999999999999999"], "can be addressed"),
         (&["summary", "no-such-file"], "no-such-file"),
     ] {
         let error = fails(1, arguments);

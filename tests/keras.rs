@@ -129,7 +129,7 @@ fn replay(name: &str, isa: Isa, bounds: [f64; 3]) {
     let train = mnist::train(&data).range(0..fixture.number("images") as usize);
     let test = mnist::test(&data).range(0..fixture.number("evaluate_images") as usize);
     let settings = fixture.settings();
-    let trainer = || Trainer::new(kernels, Team::new(2).unwrap(), fixture.network("init"), settings);
+    let trainer = || Trainer::new(kernels, Team::new(2).unwrap(), fixture.network("init"), settings).unwrap();
     let close = |what: &str, found: f64, bound: f64| {
         assert!(found <= bound, "{name}, {isa}: {what} differ by {found:e}, at most {bound:e} expected");
         found

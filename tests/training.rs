@@ -21,7 +21,7 @@ fn rmsprop() -> Optimizer {
 
 fn trainer(isa: Isa, threads: usize, network: Network, settings: Settings) -> Option<Trainer> {
     match Kernels::new(isa) {
-        Ok(kernels) => Some(Trainer::new(kernels, Team::new(threads).unwrap(), network, settings)),
+        Ok(kernels) => Some(Trainer::new(kernels, Team::new(threads).unwrap(), network, settings).unwrap()),
         Err(error) => {
             println!("skipped: {error}");
             None

@@ -244,7 +244,7 @@ impl<'a> MatMut<'a> {
         columns: usize,
         leading_dimension: usize,
     ) -> Result<Self, Error> {
-        if leading_dimension < columns {
+        if leading_dimension < columns || isize::try_from(leading_dimension).is_err() {
             return Err(Error::Stride { what: "a matrix to write" });
         }
         let needed = if rows == 0 || columns == 0 {
@@ -264,7 +264,7 @@ impl<'a> MatMut<'a> {
     /// A matrix at `ptr`, for memory that no slice can describe.
     ///
     /// # Safety
-    /// `leading_dimension >= columns`. For every row and column inside the shape, `ptr + row * leading_dimension + column` is
+    /// `leading_dimension >= columns`, and it fits an `isize`. For every row and column inside the shape, `ptr + row * leading_dimension + column` is
     /// inside of one allocation, can be read and written, and is used by nobody else for `'a`.
     pub unsafe fn from_raw_parts(
         ptr: *mut f32,

@@ -87,7 +87,7 @@ fn gemm_over_layouts_alpha_and_beta() {
         for which in 0..4 {
             for alpha in [1.0, 0.0, -0.7, f32::NAN] {
                 for beta in [0.0, 1.0, -1.3] {
-                    for (m, n, k) in [(7, 19, 5), (64, 10, 128), (13, 130, 40), (1, 33, 300)] {
+                    for (m, n, k) in [(7, 19, 5), (64, 10, 128), (13, 130, 40), (1, 33, 300), (2, 3, 0)] {
                         let [expected, found] = [reference(), kernels]
                             .map(|kernels| gemm(kernels, (m, n, k), which, 3, alpha, beta, 7, &mut ws));
                         let what = || {
@@ -138,6 +138,32 @@ fn gemm_with_any_input_strides() {
         }
     }
     differences.finish();
+}
+
+/// Zero strides make k as deep as one likes; views that reach outside of their slice are refused, also where their
+/// extent overflows.
+#[test]
+fn extreme_views_are_refused_and_empty_ones_work() {
+    let data = [1.0];
+    let extremes = [usize::MAX, usize::MAX / 2, 1 << 62, 2];
+    let strides = [isize::MAX, isize::MIN, isize::MIN + 1, -1, 1 << 62];
+    for rows in extremes {
+        for columns in extremes {
+            for (rs, cs) in strides.into_iter().flat_map(|rs| strides.map(|cs| (rs, cs))) {
+                let view = MatRef::with_strides(&data, 0, rows, columns, rs, cs);
+                assert!(view.is_err(), "{rows}x{columns} with strides {rs}, {cs}");
+            }
+        }
+    }
+    let everywhere = MatRef::with_strides(&data, 0, usize::MAX, usize::MAX, 0, 0).unwrap();
+    assert_eq!(everywhere.get(usize::MAX - 1, 7), Some(1.0));
+    for kernels in exact_isas().into_iter().chain([reference()]) {
+        for (m, n) in [(0, 3), (3, 0), (0, 0)] {
+            let (a, b) = (MatRef::new(&[], m, 0).unwrap(), MatRef::new(&[], 0, n).unwrap());
+            let c = MatMut::new(&mut [], m, n).unwrap();
+            kernels.gemm(2.0, a, b, 3.0, c, &mut Workspace::new()).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -52,8 +52,7 @@ const COMMANDS: [Command; 3] = [
 /// Runs the program on its arguments.
 pub(crate) fn run(mut arguments: Vec<OsString>) -> Result<()> {
     if arguments.is_empty() {
-        output::stderr(overview());
-        return Err(Error::usage("no command given; try mnist-fast train"));
+        return Err(Error::usage("no command given; try mnist-fast train, or mnist-fast --help"));
     }
     let first = arguments.remove(0);
     let name = first.to_string_lossy();
@@ -96,7 +95,11 @@ fn overview() -> String {
 
 impl Command {
     fn help(&self) -> String {
-        let options = args::help(self.options);
-        format!("mnist-fast {}: {}\n\n{}\n\n{}", self.name, self.about, self.usage, options.trim_end())
+        let head = format!("mnist-fast {}: {}\n\n{}", self.name, self.about, self.usage);
+        if self.options.is_empty() {
+            head
+        } else {
+            format!("{head}\n\n{}", args::help(self.options).trim_end())
+        }
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// Watches `done` steps of `steps`; draws nothing unless `wanted` and standard output is a terminal.
     pub(crate) fn start(wanted: bool, label: String, done: Arc<AtomicUsize>, steps: usize) -> Self {
-        if !wanted || !io::stdout().is_terminal() {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if !wanted || dumb || !io::stdout().is_terminal() {
             return Progress { stop: None, drawer: None };
         }
         let (stop, stopped) = mpsc::channel::<()>();

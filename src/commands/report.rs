@@ -35,13 +35,16 @@ pub(crate) struct Epoch {
 pub(crate) struct Report {
     style: Style,
     epochs: usize,
+    classes: usize,
     /// Training and validation loss per epoch, for the closing words.
     losses: Vec<(f64, f64)>,
+    /// The last training accuracy against that of guessing.
+    learned: bool,
 }
 
 impl Report {
-    pub(crate) fn new(style: Style, epochs: usize) -> Self {
-        Report { style, epochs, losses: vec![] }
+    pub(crate) fn new(style: Style, epochs: usize, classes: usize) -> Self {
+        Report { style, epochs, classes, losses: vec![], learned: true }
     }
 
     /// Before the first epoch.
@@ -121,6 +124,7 @@ impl Report {
         if let Some((loss, _)) = validation {
             self.losses.push((e.metrics.loss(), loss));
         }
+        self.learned = e.metrics.accuracy() > 1.5 / self.classes as f64;
         let images_per_second = e.metrics.count as f64 / e.train_seconds;
         match self.style {
             Style::Quiet => vec![],
@@ -140,7 +144,7 @@ impl Report {
             Style::Text => {
                 let width = self.epochs.to_string().len();
                 let mut line = format!(
-                    "Epoch {:>width$}/{} - {:.3}s - {} images/s - loss: {:.4} - accuracy: {:.4}",
+                    "Epoch {:>width$}/{} - {:.3}s, training {} images/s - loss: {:.4} - accuracy: {:.4}",
                     e.epoch,
                     self.epochs,
                     e.seconds,
@@ -186,7 +190,10 @@ impl Report {
             ));
         }
         if self.style == Style::Text {
-            lines.extend(verdict(&self.losses));
+            match self.learned {
+                true => lines.extend(verdict(&self.losses)),
+                false => lines.push("the network has hardly learned anything: try another --lr".into()),
+            }
             lines.push(match saved {
                 Some(path) => format!("saved {}", path.display()),
                 None => "the model was not kept; --save model.safetensors keeps it".into(),

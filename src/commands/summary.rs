@@ -5,7 +5,7 @@ use std::path::Path;
 use mnist_fast::network::Network;
 use mnist_fast::{Result, model_file};
 
-use super::train::parse_hidden;
+use super::train::{at_least_one, parse_hidden};
 use crate::args::{Args, Opt};
 use crate::output::{self, thousands};
 
@@ -24,8 +24,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
-    let inputs = args.value("--inputs", "a whole number of pixels")?;
-    let classes = args.value("--num-classes", "a whole number of classes")?;
+    let inputs = args.parse("--inputs", "a whole number of pixels, 1 or more", at_least_one)?;
+    let classes = args.parse("--num-classes", "a whole number of classes, 1 or more", at_least_one)?;
     let model = args.finish(1)?.pop();
     let network = match model {
         Some(path) => {

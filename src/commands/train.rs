@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mnist_fast::dataset::{self, Dataset};
 use mnist_fast::error::Kind;
+use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
@@ -30,13 +31,13 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--data",
         value: "NAME|DIR",
-        help: "a known dataset, or a folder with the four IDX files, raw or .gz\n(default mnist; a folder of a known name is written ./mnist)",
+        help: "mnist (default), fashion-mnist, kmnist, or a folder with IDX files, raw\nor .gz (a folder of a known name is written ./mnist)",
     },
-    Opt { name: "--num-classes", value: "N", help: "classes of a folder's labels (default 10)" },
+    Opt { name: "--num-classes", value: "N", help: "how many classes the labels have (default 10)" },
     Opt {
         name: "--validation",
         value: "N",
-        help: "the first N training images are for validation\n(default 10000; 0 for none)",
+        help: "the first N training images are for validation\n(default 10000, 0 for none; of fewer than 20000 images: the last sixth)",
     },
     Opt { name: "--validation-split", value: "F", help: "the last fraction F of them instead, as in Keras" },
     Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" },
@@ -47,18 +48,29 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--epochs", value: "N", help: "(default 21)" },
     Opt { name: "--seed", value: "N", help: "keys initial weights and shuffles (default 42)" },
     Opt { name: "--no-shuffle", value: "", help: "visit the images in the file's order, as stored" },
-    Opt { name: "--init", value: "FILE", help: "start from a model file instead of random weights" },
+    Opt {
+        name: "--init",
+        value: "FILE",
+        help: "start from a model file's weights; the optimizer starts anew",
+    },
     Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
-    Opt { name: "--threads", value: "N", help: "(default: one per core, and 16 images of a batch each)" },
+    Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     Opt {
         name: "--isa",
         value: "NAME",
         help: "scalar, portable, avx2 or avx512 (default: the fastest here)",
     },
-    Opt { name: "--sparse", value: "WHEN", help: "skip zero pixels: auto (default), always or never" },
+    Opt {
+        name: "--sparse",
+        value: "WHEN",
+        help: "skip zero pixels: auto (default) or never, which are the same\nas long as there is no sparse path; always is refused",
+    },
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
     Opt { name: "--quiet", value: "", help: "print the result only" },
 ];
+
+/// Training images from which on the tutorial's 10,000 are for validation without being asked for.
+const DEFAULT_VALIDATION_FROM: usize = 20_000;
 
 /// What the options ask for, before the data is known.
 struct Plan {
@@ -95,7 +107,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
     data.notices.iter().for_each(output::stderr);
     let (train, validation) = plan.split(&data)?;
     let network = plan.network(&data)?;
-    let threads = plan.threads.unwrap_or_else(|| default_threads(plan.batch_size));
+    // A thread beyond the batch would have no image.
+    let threads = plan
+        .threads
+        .unwrap_or_else(|| default_threads(plan.batch_size))
+        .min(plan.batch_size)
+        .min(train.len());
     let team = Team::new(threads).map_err(|error| {
         Error::failed(format!("cannot start {threads} threads: {error}; try fewer with --threads"))
     })?;
@@ -106,14 +123,17 @@ pub(crate) fn run(args: Args) -> Result<()> {
         shuffle: plan.shuffle,
     };
 
-    let mut report = Report::new(plan.style, plan.epochs);
+    let mut report = Report::new(plan.style, plan.epochs, data.classes);
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() };
-    let config = || plan.config(&network);
+    let first = matches!(plan.validation, Some(Validation::First(_)))
+        || plan.validation.is_none() && data.train.len() >= DEFAULT_VALIDATION_FROM;
+    let validation_from = (validation.map_or(0, |v| v.len()), if first { "first" } else { "last" });
+    let config = || plan.config(&network, validation_from);
     pipe.print(report.start(&plan.kernels, threads, &data, train, validation, &network, config()))?;
     let training = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let test = data.test.as_ref().map(|test| Examples { images: test.images(), labels: test.labels() });
-    let mut trainer = Trainer::new(plan.kernels, team, network, settings);
+    let mut trainer = Trainer::new(plan.kernels, team, network, settings)?;
     trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
     for epoch in 1..=plan.epochs {
         let steps = train.len().div_ceil(settings.batch_size);
@@ -122,12 +142,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let start = Instant::now();
         let metrics = trainer.train_epoch(train, epoch)?;
         let train_seconds = start.elapsed().as_secs_f64();
-        let validation = validation.map(|examples| trainer.evaluate(examples));
+        let validation = validation.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
         let seconds = start.elapsed().as_secs_f64();
         drop(bar);
         pipe.print(report.epoch(Epoch { epoch, metrics, validation, seconds, train_seconds }))?;
     }
-    let test = test.map(|examples| trainer.evaluate(examples));
+    let test = test.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
     let sha256 = trainer.network().sha256();
     if let Some(path) = &plan.save {
         let network = trainer.network().clone();
@@ -173,7 +193,7 @@ pub(crate) fn parse_hidden(text: &str) -> Option<Vec<usize>> {
     text.split(',').map(|width| width.trim().parse().ok().filter(|width| *width > 0)).collect()
 }
 
-fn at_least_one(text: &str) -> Option<usize> {
+pub(crate) fn at_least_one(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
 
@@ -248,6 +268,19 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Evaluates, and refuses a loss that is no number: the last step can diverge as well.
+    fn evaluate(&self, trainer: &mut Trainer, examples: Examples<'_>) -> Result<Metrics> {
+        let metrics = trainer.evaluate(examples);
+        if metrics.loss_sum.is_finite() {
+            return Ok(metrics);
+        }
+        Err(Error::failed(format!(
+            "the loss after training is {} at learning rate {}; try a smaller --lr",
+            metrics.loss(),
+            self.optimizer.learning_rate()
+        )))
+    }
+
     /// Splits the training images into those for training and those for validation.
     fn split<'a>(&self, data: &'a Dataset) -> Result<(Examples<'a>, Option<Examples<'a>>)> {
         let all = Examples { images: data.train.images(), labels: data.train.labels() };
@@ -258,7 +291,7 @@ impl Plan {
                 (0..split_at, split_at..n)
             }
             Some(Validation::First(first)) => (first.min(n)..n, 0..first.min(n)),
-            None if n >= 20_000 => (10_000..n, 0..10_000),
+            None if n >= DEFAULT_VALIDATION_FROM => (10_000..n, 0..10_000),
             None => {
                 let split_at = n - n / 6;
                 if n / 6 > 0 {
@@ -311,14 +344,10 @@ impl Plan {
     }
 
     /// The settings that the result depends on, for the record.
-    fn config(&self, network: &Network) -> JsonLine {
+    fn config(&self, network: &Network, validation: (usize, &str)) -> JsonLine {
         let hidden = network.hidden();
         let config = JsonLine::new().with("data", self.data.as_str());
-        let config = match self.validation {
-            None => config,
-            Some(Validation::First(n)) => config.with("validation", n),
-            Some(Validation::LastFraction(fraction)) => config.with("validation_split", fraction),
-        };
+        let config = config.with("validation", validation.0).with("validation_from", validation.1);
         let config = config.with("hidden", hidden).with("activation", "relu");
         let config = match &self.optimizer {
             Optimizer::Sgd(rule) => config.with("optimizer", "sgd").with("lr", rule.learning_rate),

@@ -40,7 +40,7 @@ pub(super) struct Named {
 
 impl Classes {
     /// As many as there are names, else as `--num-classes` says, else 10; names and option must not disagree.
-    pub(super) fn new(named: Option<Named>, num_classes: Option<usize>) -> Result<Self> {
+    pub(super) fn new(named: Option<Named>, num_classes: Option<usize>, known: bool) -> Result<Self> {
         if let Some(count) = num_classes
             && !(2..=MAX).contains(&count)
         {
@@ -49,7 +49,8 @@ impl Classes {
             )));
         }
         let Some(Named { names, source }) = named else {
-            return Ok(Classes { count: num_classes.unwrap_or(10), names: None, source: Source::Option });
+            let source = if known { Source::Known } else { Source::Option };
+            return Ok(Classes { count: num_classes.unwrap_or(10), names: None, source });
         };
         if let Some(count) = num_classes.filter(|&count| count != names.len()) {
             let who = match &source {
@@ -70,7 +71,9 @@ impl Classes {
         match &self.source {
             Source::Option => format!("if the dataset has more classes, give --num-classes {needed} or more"),
             Source::File(path) => format!("name at least {needed} classes in {}", path.display()),
-            Source::Known => "get the file again".into(),
+            Source::Known => {
+                "the file is damaged: delete it where it is kept, in the cache folder for example".into()
+            }
         }
     }
 }

@@ -189,7 +189,7 @@ impl Known {
         use std::fmt::Write as _;
         let (folder, hint) = match store.path(Path::new(self.name)) {
             Some(folder) => (folder.display().to_string(), String::new()),
-            None => (format!("./{}", self.name), format!("\nand give --data ./{}", self.name)),
+            None => (format!("./{}", self.name), format!("\ncd .. # and then give --data ./{}", self.name)),
         };
         let folder = folder.replace('\'', r"'\''");
         let mut lines = format!(

@@ -101,7 +101,7 @@ pub fn open_with(options: &Options) -> Result<Dataset> {
             classes::read(folder)?
         }
     };
-    let classes = Classes::new(named, options.num_classes)?;
+    let classes = Classes::new(named, options.num_classes, known.is_some())?;
     let files = match known {
         Some(known) => known.open(&options.shared, &mut store)?,
         None => folder::open(folder, &mut store)?,
@@ -124,8 +124,16 @@ fn require_folder(folder: &Path, data: &str) -> Result<()> {
     }
 }
 
-fn assemble(name: String, files: Files, classes: Classes, notices: Vec<String>) -> Result<Dataset> {
+fn assemble(name: String, files: Files, classes: Classes, mut notices: Vec<String>) -> Result<Dataset> {
     let train = Split::new(files.train.0, files.train.1, &classes)?;
+    let used = train.labels().iter().max().map_or(0, |label| usize::from(*label) + 1);
+    if used < classes.count {
+        notices.push(format!(
+            "note: {} classes, but no training label is above {}; --num-classes {used} would make the network smaller",
+            classes.count,
+            used - 1
+        ));
+    }
     let test = files.test.map(|(images, labels)| Split::new(images, labels, &classes)).transpose()?;
     let (rows, cols) = (train.rows(), train.cols());
     if let Some(test) = test.as_ref().filter(|test| (test.rows(), test.cols()) != (rows, cols)) {

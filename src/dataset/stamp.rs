@@ -16,14 +16,19 @@ use crate::hash::Sha256Hex;
 /// First word and version of a stamp.
 const MARK: &str = "mnist-fast-stamp 1";
 
+/// A stamp is a line; what is longer is none.
+const MAX_BYTES: u64 = 256;
+
 /// Whether `file` has the hash `expected`, or without one, the hash of the stamp at `stamp`.
 ///
 /// The stamp answers if it fits the file; otherwise the file is hashed, and stamped if it is right.
 pub(super) fn verify(mut file: &File, stamp: &Path, expected: Option<&str>) -> io::Result<bool> {
     let metadata = file.metadata()?;
     // A stamp is about 110 bytes; one that cannot be read or is something else does not vouch for anything.
-    let line =
-        map::open_regular(stamp).ok().and_then(|(file, _)| io::read_to_string(file).ok()).unwrap_or_default();
+    let line = map::open_regular(stamp)
+        .ok()
+        .and_then(|(file, _)| io::read_to_string(file.take(MAX_BYTES)).ok())
+        .unwrap_or_default();
     let stamped = line.strip_prefix(MARK).and_then(|rest| rest.split_whitespace().nth(2));
     let Some(expected) = expected.or(stamped) else { return Ok(false) };
     if line == line_for(&metadata, expected) {

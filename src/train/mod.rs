@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::network::{Layer, Network};
 use crate::random;
@@ -123,9 +124,31 @@ fn share(n: usize, threads: usize, t: usize) -> std::ops::Range<usize> {
     n * t / threads..n * (t + 1) / threads
 }
 
+/// Bytes of optimizer state, of a copy to save, and of everything that is kept per image.
+fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Option<usize> {
+    let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
+    let (mut parameters, mut per_image) = (0usize, 0usize);
+    for layer in network.layers() {
+        let row = width(layer.outputs())?;
+        parameters = row.checked_mul(layer.inputs() + 1)?.checked_add(parameters)?;
+        per_image = row.checked_mul(2)?.checked_add(per_image)?;
+    }
+    let rows = settings.batch_size.max(evaluate::BLOCK);
+    let own =
+        rows.checked_mul(width(network.inputs())?)?.checked_add(per_image.checked_mul(evaluate::BLOCK)?)?;
+    parameters
+        .checked_mul(2)?
+        .checked_add(per_image.checked_mul(settings.batch_size)?)?
+        .checked_add(own.checked_mul(threads)?)
+}
+
 impl Trainer {
     /// Prepares to train `network`.
-    pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// Where what training needs beside the network does not fit into memory.
+    pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Result<Self> {
+        memory::require(memory_needed(&network, &settings, team.threads()), "training this network")?;
         let needs_state = matches!(settings.optimizer, Optimizer::RmsProp(_));
         let state = network.layers().iter().filter(|_| needs_state).map(|layer| LayerState {
             weights: SharedMatrix::new(layer.inputs(), layer.outputs()),
@@ -140,7 +163,7 @@ impl Trainer {
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
         };
-        Trainer {
+        Ok(Trainer {
             state: state.collect(),
             batch: Activations::new(&network, settings.batch_size),
             workers: (0..team.threads()).map(|_| worker()).collect(),
@@ -151,7 +174,7 @@ impl Trainer {
             team,
             settings,
             network,
-        }
+        })
     }
 
     /// Makes room for epochs of `train` examples and evaluations of up to `evaluate`: they then allocate nothing.
@@ -183,10 +206,11 @@ impl Trainer {
             self.order.iter_mut().enumerate().for_each(|(i, image)| *image = i as u32);
         }
         let order = std::mem::take(&mut self.order);
+        self.steps_done.store(0, Relaxed);
         let mut sums = Metrics::zero();
         let result = order.chunks(self.settings.batch_size).enumerate().try_for_each(|(step, images)| {
-            self.steps_done.store(step, Relaxed);
             let batch = self.step(examples, images);
+            self.steps_done.store(step + 1, Relaxed);
             sums.add(&batch);
             if batch.loss_sum.is_finite() {
                 return Ok(());

@@ -118,7 +118,8 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     for block in 0..blocks {
         // Blocks of equal depth, so that the last one is not a short rest.
         let (first, last) = (block == 0, block == blocks - 1);
-        let (k0, k1) = (block * depth / blocks, (block + 1) * depth / blocks);
+        let edge = |block: usize| block * (depth / blocks) + block.min(depth % blocks);
+        let (k0, k1) = (edge(block), edge(block + 1));
         for j0 in (0..n).step_by(PACKED_COLUMNS) {
             let j1 = n.min(j0 + PACKED_COLUMNS);
             let b = operand_b(tiles, &mut g, k0..k1, j0..j1);
@@ -157,7 +158,7 @@ impl Operand {
 
 /// The sub-matrix of a view; ranges come from the loops above and are inside its shape.
 fn sub<'a>(view: MatRef<'a>, rows: core::ops::Range<usize>, columns: core::ops::Range<usize>) -> MatRef<'a> {
-    view.row_range(rows).and_then(|v| v.column_range(columns)).unwrap_or(view)
+    view.row_range(rows).and_then(|v| v.column_range(columns)).expect("blocks are inside of their matrix")
 }
 
 fn operand_b(
@@ -181,7 +182,8 @@ fn operand_b(
 
 fn operand_a(g: &mut Product<'_>, i: core::ops::Range<usize>, k: core::ops::Range<usize>) -> Operand {
     let a = sub(g.a, i, k);
-    if g.alpha == 1.0 || g.alpha == 0.0 {
+    // Without columns there is nothing to multiply, and alpha = 0 reads nothing.
+    if g.alpha == 1.0 || g.alpha == 0.0 || a.columns() == 0 {
         return Operand::of(a);
     }
     pack::pack_scaled(g.alpha, a, g.scratch.a);
