@@ -48,6 +48,7 @@ mod table;
 mod view;
 mod workspace;
 
+pub use arch::prefetch::prefetch;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{Activation, GemmTile, Kernels, RmsProp, Sgd};

@@ -208,8 +208,11 @@ impl Trainer {
         let order = std::mem::take(&mut self.order);
         self.steps_done.store(0, Relaxed);
         let mut sums = Metrics::zero();
-        let result = order.chunks(self.settings.batch_size).enumerate().try_for_each(|(step, images)| {
-            let batch = self.step(examples, images);
+        let batch_size = self.settings.batch_size;
+        let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
+            let next =
+                order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);
+            let batch = self.step(examples, images, next);
             self.steps_done.store(step + 1, Relaxed);
             sums.add(&batch);
             if batch.loss_sum.is_finite() {

@@ -161,3 +161,4 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(feature = "portable")]
 pub(crate) mod portable;
+pub(crate) mod prefetch;
