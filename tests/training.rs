@@ -89,6 +89,23 @@ fn two_epochs_are_equal_over_isa_and_threads() {
     }
 }
 
+/// A small run per optimizer, seed 42: the bits of this release on every platform.
+#[test]
+fn small_runs_have_the_golden_hashes() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..1_040);
+    let golden = include_str!("golden/small-seed42.sha256");
+    for (name, optimizer) in [("rmsprop", rmsprop()), ("sgd", Optimizer::Sgd(Sgd { learning_rate: 0.1 }))] {
+        let expected =
+            golden.lines().find_map(|line| line.strip_suffix(name)).expect("a line per optimizer").trim();
+        for isa in exact_simd() {
+            if let Some((hash, _)) = run(isa, 2, &[784, 32, 24, 10], settings(optimizer), 2, examples) {
+                assert_eq!(hash, expected, "{name} on {isa}");
+            }
+        }
+    }
+}
+
 /// The same for the tutorial's network; the reference takes part in `one_full_step_has_the_references_bits`.
 #[test]
 fn two_epochs_of_the_tutorials_network_are_equal_over_isa_and_threads() {

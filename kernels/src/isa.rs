@@ -18,40 +18,57 @@ pub enum Isa {
     Avx2,
     /// x86-64 with AVX-512 F, VL, BW and DQ.
     Avx512,
+    /// aarch64 with NEON, which every such CPU has.
+    Neon,
 }
 
 /// AVX2 as this crate means it. The same list detects the ISA and enables it in `arch/avx2.rs`.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_avx2_features {
     ($then:ident $($rest:tt)*) => { $then! { ["avx2", "fma"] $($rest)* } };
 }
 /// AVX-512 as this crate means it: `avx512f` alone is not enough for the kernels.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_avx512_features {
     ($then:ident $($rest:tt)*) => {
         $then! { ["avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma"] $($rest)* }
     };
 }
+/// NEON as this crate means it.
+#[cfg(target_arch = "aarch64")]
+macro_rules! with_neon_features {
+    ($then:ident $($rest:tt)*) => { $then! { ["neon"] $($rest)* } };
+}
+#[cfg(target_arch = "aarch64")]
+pub(crate) use with_neon_features;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use {with_avx2_features, with_avx512_features};
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 macro_rules! detected {
     ([$($feature:tt),*]) => { true $(&& std::arch::is_x86_feature_detected!($feature))* };
 }
-#[cfg(all(not(feature = "std"), target_arch = "x86_64"))]
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+macro_rules! detected {
+    ([$($feature:tt),*]) => { true $(&& std::arch::is_aarch64_feature_detected!($feature))* };
+}
+#[cfg(all(not(feature = "std"), any(target_arch = "x86_64", target_arch = "aarch64")))]
 macro_rules! detected {
     ([$($feature:tt),*]) => { true $(&& cfg!(target_feature = $feature))* };
 }
 
 impl Isa {
     /// Every ISA, the slowest first.
-    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Portable, Isa::Avx2, Isa::Avx512];
+    pub const ALL: [Isa; 5] = [Isa::Scalar, Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
 
-    /// The name that [`Isa::from_str`] reads back: `scalar`, `portable`, `avx2`, `avx512`.
+    /// The name that [`Isa::from_str`] reads back: `scalar`, `portable`, `avx2`, `avx512`, `neon`.
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
         }
     }
 
@@ -72,19 +89,23 @@ impl Isa {
             Isa::Avx2 => with_avx2_features!(detected),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => with_avx512_features!(detected),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => with_neon_features!(detected),
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 | Isa::Avx512 => false,
+            #[cfg(not(target_arch = "aarch64"))]
+            Isa::Neon => false,
         }
     }
 
     /// The fastest available ISA that gives the exact bits: [`Isa::best`] without `portable`.
     pub fn best_exact() -> Isa {
-        [Isa::Avx512, Isa::Avx2].into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Scalar)
+        [Isa::Avx512, Isa::Avx2, Isa::Neon].into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Scalar)
     }
 
-    /// The fastest available ISA: `avx512`, `avx2`, `portable`, `scalar`, the first that there is.
+    /// The fastest available ISA: `avx512`, `avx2`, `neon`, `portable`, `scalar`, the first that there is.
     pub fn best() -> Isa {
-        [Isa::Avx512, Isa::Avx2, Isa::Portable]
+        [Isa::Avx512, Isa::Avx2, Isa::Neon, Isa::Portable]
             .into_iter()
             .find(|isa| isa.is_available())
             .unwrap_or(Isa::Scalar)

@@ -3,7 +3,7 @@
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
 /// (`vectors: [heights]`, the widest first).
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
     ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt) => {
         crate::isa::$features! { stamp_table $token, $isa, $tiles }
@@ -13,7 +13,7 @@ macro_rules! simd_table {
 /// The second half of [`simd_table!`], with the features' names in hand.
 ///
 /// Each function enables the features and calls one generic body, which inlines into it.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_table {
     ([$($feature:tt),*] $token:ident, $isa:expr, [$($vectors:literal: [$($rows:literal)*],)*]) => {
         stamp_entries! {
@@ -137,7 +137,7 @@ macro_rules! stamp_table {
 }
 
 /// Functions that enable features and call a generic body with the token.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_entries {
     ($features:tt $token:ident, $($name:ident($($arg:ident: $ty:ty),*) = $body:path;)*) => {
         $(stamp_entry! { $features $token, $name($($arg: $ty),*) = $body })*
@@ -145,7 +145,7 @@ macro_rules! stamp_entries {
 }
 
 /// One function of [`stamp_entries!`].
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_entry {
     ([$($feature:tt),*] $token:ident, $name:ident($($arg:ident: $ty:ty),*) = $body:path) => {
         #[target_feature($(enable = $feature),*)]
@@ -159,6 +159,8 @@ macro_rules! stamp_entry {
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 #[cfg(feature = "portable")]
 pub(crate) mod portable;
 pub(crate) mod prefetch;
