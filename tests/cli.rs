@@ -91,7 +91,7 @@ fn a_default_epoch_prints_what_the_tutorial_prints() {
 #[test]
 fn the_golden_epoch() {
     let golden = include_str!("golden/epoch1-seed42.sha256").trim();
-    for isa in [Isa::Avx2, Isa::Avx512] {
+    for isa in [Isa::Avx2, Isa::Avx512, Isa::Neon] {
         if !isa.is_available() {
             println!("skipped: no {isa} on this CPU");
             continue;
@@ -278,7 +278,7 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (&["train", "--hidden", "128,,10"], "128,128, or none"),
         (&["train", "--optimizer", "adam"], "rmsprop or sgd"),
         (&["train", "--activation", "tanh"], "expected relu"),
-        (&["train", "--isa", "sse9"], "scalar, portable, avx2 or avx512"),
+        (&["train", "--isa", "sse9"], "scalar, portable, avx2, avx512 or neon"),
         (&["train", "--sparse", "maybe"], "auto, always or never"),
         (&["train", "--num-classes", "1"], "from 2 to 256"),
         (&["train", "--validation", "x"], "whole number of images"),

@@ -58,7 +58,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--isa",
         value: "NAME",
-        help: "scalar, portable, avx2 or avx512 (default: the fastest here)",
+        help: "scalar, portable, avx2, avx512 or neon (default: the fastest here)",
     },
     Opt {
         name: "--sparse",
@@ -227,7 +227,8 @@ impl Plan {
             Optimizer::RmsProp(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
             Optimizer::Sgd(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
         }
-        let isa = args.parse("--isa", "scalar, portable, avx2 or avx512", |name| name.parse::<Isa>().ok())?;
+        let isa =
+            args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
         let sparse = args.parse("--sparse", "auto, always or never", |when| {
             ["auto", "always", "never"].contains(&when).then(|| when == "always")
         })?;
