@@ -1,0 +1,93 @@
+//! [`Kernels`]: the safe methods, a file per group. Each checks its shapes, then calls the chosen ISA's function.
+
+mod activation;
+mod convert;
+mod dense;
+mod gemm;
+mod math;
+mod optimizer;
+mod softmax;
+
+use core::fmt;
+
+use crate::table::Table;
+use crate::view::MatRef;
+use crate::{Error, Isa, reference};
+
+pub use dense::Activation;
+pub use optimizer::{RmsProp, Sgd};
+
+/// The kernels of one ISA. Holding one proves that this CPU can run them.
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    table: &'static Table,
+}
+
+/// One shape of the GEMM's register tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GemmTile {
+    /// Rows of C.
+    pub rows: usize,
+    /// Columns of C.
+    pub columns: usize,
+}
+
+fn check_shape(what: &'static str, found: (usize, usize), expected: (usize, usize)) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(Error::Shape { what, expected, found }) }
+}
+
+fn check_len(what: &'static str, found: usize, expected: usize) -> Result<(), Error> {
+    if found == expected { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}
+
+fn check_rows_are_contiguous(what: &'static str, x: MatRef<'_>) -> Result<(), Error> {
+    let fine = x.column_stride() == 1 && x.row_stride() >= 0 || x.rows() == 0 || x.columns() == 0;
+    if fine { Ok(()) } else { Err(Error::Stride { what }) }
+}
+
+impl Kernels {
+    /// The kernels of `isa`, or an error where this CPU or build cannot run them.
+    pub fn new(isa: Isa) -> Result<Self, Error> {
+        if !isa.is_available() {
+            return Err(Error::UnavailableIsa(isa));
+        }
+        let table = match isa {
+            Isa::Scalar => &reference::TABLE,
+            #[cfg(feature = "portable")]
+            Isa::Portable => &crate::arch::portable::TABLE,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &crate::arch::avx2::TABLE,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &crate::arch::avx512::TABLE,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => &crate::arch::neon::TABLE,
+            #[allow(unreachable_patterns)]
+            _ => return Err(Error::UnavailableIsa(isa)),
+        };
+        Ok(Kernels { table })
+    }
+
+    /// The fastest kernels of this CPU; see [`Isa::best`].
+    pub fn best() -> Self {
+        Kernels::new(Isa::best()).unwrap_or(Kernels { table: &reference::TABLE })
+    }
+
+    /// The ISA of these kernels.
+    pub fn isa(self) -> Isa {
+        self.table.isa
+    }
+
+    /// The largest register tile of the GEMM, the widest shape first; nothing where the ISA has none of ours.
+    pub fn gemm_tiles(self) -> impl Iterator<Item = GemmTile> {
+        self.table.tiles.into_iter().flat_map(|tiles| tiles.widths).map(|width| GemmTile {
+            rows: width.full.tiles.len(),
+            columns: width.vectors * crate::generic::simd::LANES,
+        })
+    }
+}
+
+impl fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kernels").field(&self.isa()).finish()
+    }
+}
