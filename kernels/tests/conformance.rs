@@ -102,12 +102,22 @@ fn gemm_over_layouts_alpha_and_beta() {
     differences.finish();
 }
 
-/// Sizes on both sides of every blocking boundary: depth 256, 512 columns, 192 rows.
+/// Sizes on both sides of every blocking boundary (depth 512, 256 columns, 192 rows), with B in place and, where its
+/// rows are far apart or its columns contiguous, packed.
 #[test]
 fn gemm_across_blocks() {
     let (mut ws, mut differences) = (Workspace::new(), Differences::new());
     for kernels in exact_isas() {
-        for (m, n, k) in [(3, 20, 255), (3, 20, 256), (3, 20, 257), (5, 17, 784), (2, 513, 9), (193, 16, 3)] {
+        for (m, n, k) in [
+            (3, 20, 511),
+            (3, 20, 512),
+            (3, 20, 513),
+            (5, 17, 1030),
+            (2, 257, 9),
+            (193, 16, 3),
+            (97, 530, 20),
+            (200, 513, 515),
+        ] {
             for (which, alpha) in [(0, 1.0), (1, 1.0), (2, 1.0), (3, -0.5)] {
                 let [expected, found] = [reference(), kernels]
                     .map(|kernels| gemm(kernels, (m, n, k), which, 0, alpha, 0.5, 11, &mut ws));

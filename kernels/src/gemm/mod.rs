@@ -1,12 +1,15 @@
 //! SGEMM: `C = start + alpha A B`, with a fused end. The loops here know no ISA.
 //!
 //! ```text
-//! loop 1  blocks of k     PACKED_DEPTH        partial sums stay in C between blocks: the same chain
-//! loop 2  blocks of n     PACKED_COLUMNS      B is packed here where its rows are not contiguous
+//! loop 1  blocks of n     PACKED_COLUMNS
+//! loop 2  blocks of k     PACKED_DEPTH        B is packed here if at all; partial sums stay in C between blocks:
+//!                                             the same chain
 //! loop 3  blocks of m     PACKED_ROWS         A is packed here where alpha != 1
-//! loop 4  panels of n     the tile's width    a panel of B stays in L1
+//! loop 4  panels of n     the tile's width    a panel of B stays in L1 or L2
 //! loop 5  tiles of m      the tile's height   the microkernel, `tile.rs`
 //! ```
+//!
+//! Where B is read in place, loops 2 and 3 change places, so that rows of A and C are brought near once.
 //!
 //! (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; loop names as in BLIS.)
 //! Where C is weights that an optimizer moves, there is one block of k, because C has no room for partial sums.
@@ -15,6 +18,8 @@
 
 pub(crate) mod pack;
 pub(crate) mod tile;
+
+use core::ops::Range;
 
 use crate::generic::simd::LANES;
 use crate::table::{Gemm, RmsPropF32, SgdF32};
@@ -114,24 +119,49 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         return;
     }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
-    let blocks = if g.finish.is_update() { 1 } else { depth.div_ceil(PACKED_DEPTH).max(1) };
-    for block in 0..blocks {
-        // Blocks of equal depth, so that the last one is not a short rest.
-        let (first, last) = (block == 0, block == blocks - 1);
-        let edge = |block: usize| block * (depth / blocks) + block.min(depth % blocks);
-        let (k0, k1) = (edge(block), edge(block + 1));
-        for j0 in (0..n).step_by(PACKED_COLUMNS) {
-            let j1 = n.min(j0 + PACKED_COLUMNS);
-            let b = operand_b(tiles, &mut g, k0..k1, j0..j1);
-            for i0 in (0..m).step_by(PACKED_ROWS) {
-                let i1 = m.min(i0 + PACKED_ROWS);
-                let a = operand_a(&mut g, i0..i1, k0..k1);
-                let block = Block { rows: i0..i1, columns: j0..j1, depth: k1 - k0, a, b };
-                // SAFETY: the block is inside of C, and `a` and `b` hold its rows and columns at this depth.
-                unsafe { multiply_block(tiles, &mut g, &block, first, last) };
+    let limit = if g.finish.is_update() { depth } else { PACKED_DEPTH };
+    let packs = packs_b(&g);
+    for j in (0..n).step_by(PACKED_COLUMNS).map(|start| start..n.min(start + PACKED_COLUMNS)) {
+        if packs {
+            // A packed block of B serves all of m.
+            for k in blocks(depth, limit) {
+                let b = pack_b(tiles, &mut g, k.clone(), j.clone());
+                for i in blocks(m, PACKED_ROWS) {
+                    let a = operand_a(&mut g, i.clone(), k.clone());
+                    // SAFETY: the block is inside of C, and `a` and `b` hold its rows and columns at this depth.
+                    unsafe { multiply_block(tiles, &mut g, Block { i, j: j.clone(), k: k.clone(), a, b }) };
+                }
+            }
+        } else {
+            // Rows of A and C are brought near once.
+            for i in blocks(m, PACKED_ROWS) {
+                for k in blocks(depth, limit) {
+                    let a = operand_a(&mut g, i.clone(), k.clone());
+                    let b = Panels::in_place(sub(g.b, k.clone(), j.clone()));
+                    // SAFETY: as above.
+                    unsafe { multiply_block(tiles, &mut g, Block { i: i.clone(), j: j.clone(), k, a, b }) };
+                }
             }
         }
     }
+}
+
+/// `0..len` in parts of equal length, `limit` at most, so that the last one is not a short rest; at least one part,
+/// because a sum without terms still has a start and an end.
+fn blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = len.div_ceil(limit.max(1)).max(1);
+    let edge = move |block: usize| block * (len / count) + block.min(len % count);
+    (0..count).map(move |block| edge(block)..edge(block + 1))
+}
+
+/// Whether to copy B to where its rows are contiguous and near each other. It has to be where its columns are the
+/// contiguous ones; it pays where rows are far apart (each on another page of memory) and there are enough tiles
+/// of m to read the copy.
+fn packs_b(g: &Product<'_>) -> bool {
+    const FAR: usize = 512;
+    const ENOUGH_ROWS: usize = 96;
+    g.b.column_stride() != 1
+        || g.b.row_stride().unsigned_abs() >= FAR && g.c.rows() >= ENOUGH_ROWS && g.b.rows() > 1
 }
 
 /// A pointer and strides: either into an operand or into its packed copy.
@@ -142,12 +172,36 @@ struct Operand {
     column_stride: isize,
 }
 
+/// B, or the panels of its packed copy: panel after panel, each with contiguous rows.
+#[derive(Clone, Copy)]
+struct Panels {
+    ptr: *const f32,
+    /// The distance between rows; `None` where each panel is as wide as its tile.
+    row_stride: Option<isize>,
+}
+
+impl Panels {
+    /// B itself, whose rows are contiguous.
+    fn in_place(b: MatRef<'_>) -> Self {
+        Panels { ptr: b.as_ptr(), row_stride: Some(b.row_stride()) }
+    }
+
+    /// Where the panel that starts `column` columns into the block begins, and its row stride.
+    fn panel(&self, column: usize, width: usize, depth: usize) -> (*const f32, isize) {
+        match self.row_stride {
+            Some(stride) => (self.ptr.wrapping_add(column), stride),
+            None => (self.ptr.wrapping_add(column * depth), width as isize),
+        }
+    }
+}
+
+/// A part of the product: rows, columns and depth, and where its operands are.
 struct Block {
-    rows: core::ops::Range<usize>,
-    columns: core::ops::Range<usize>,
-    depth: usize,
+    i: Range<usize>,
+    j: Range<usize>,
+    k: Range<usize>,
     a: Operand,
-    b: Operand,
+    b: Panels,
 }
 
 impl Operand {
@@ -157,30 +211,32 @@ impl Operand {
 }
 
 /// The sub-matrix of a view; ranges come from the loops above and are inside its shape.
-fn sub<'a>(view: MatRef<'a>, rows: core::ops::Range<usize>, columns: core::ops::Range<usize>) -> MatRef<'a> {
+fn sub<'a>(view: MatRef<'a>, rows: Range<usize>, columns: Range<usize>) -> MatRef<'a> {
     view.row_range(rows).and_then(|v| v.column_range(columns)).expect("blocks are inside of their matrix")
 }
 
-fn operand_b(
-    tiles: &TileSet,
-    g: &mut Product<'_>,
-    k: core::ops::Range<usize>,
-    j: core::ops::Range<usize>,
-) -> Operand {
-    let b = sub(g.b, k, j);
-    if b.column_stride() == 1 {
-        return Operand::of(b);
+/// Copies a block of B to scratch memory, panel after panel as its tiles will read them.
+fn pack_b(tiles: &TileSet, g: &mut Product<'_>, k: Range<usize>, j: Range<usize>) -> Panels {
+    let mut to = &mut *g.scratch.b;
+    let mut start = j.start;
+    while start < j.end {
+        let (_, columns) = tiles.width_for(j.end - start);
+        let panel = sub(g.b, k.clone(), start..start + columns);
+        let (here, rest) = to.split_at_mut(columns * panel.rows());
+        if panel.column_stride() != 1 && panel.row_stride() == 1 {
+            // SAFETY: `run`'s caller vouches for the ISA.
+            unsafe { (tiles.pack_columns)(panel, here) };
+        } else {
+            pack::pack_rows(panel, here);
+        }
+        (to, start) = (rest, start + columns);
     }
-    if b.row_stride() == 1 {
-        // SAFETY: `run`'s caller vouches for the ISA.
-        unsafe { (tiles.pack_columns)(b, g.scratch.b) };
-    } else {
-        pack::pack_rows(b, g.scratch.b);
-    }
-    Operand { ptr: g.scratch.b.as_ptr(), row_stride: b.columns() as isize, column_stride: 1 }
+    Panels { ptr: g.scratch.b.as_ptr(), row_stride: None }
 }
 
-fn operand_a(g: &mut Product<'_>, i: core::ops::Range<usize>, k: core::ops::Range<usize>) -> Operand {
+/// A block of A: in place, or multiplied by alpha into scratch memory. (A copy for the sake of far rows alone did not
+/// pay: 0.99 of the speed at 1024^3, 0.97 at 2048^3.)
+fn operand_a(g: &mut Product<'_>, i: Range<usize>, k: Range<usize>) -> Operand {
     let a = sub(g.a, i, k);
     // Without columns there is nothing to multiply, and alpha = 0 reads nothing.
     if g.alpha == 1.0 || g.alpha == 0.0 || a.columns() == 0 {
@@ -190,16 +246,17 @@ fn operand_a(g: &mut Product<'_>, i: core::ops::Range<usize>, k: core::ops::Rang
     Operand { ptr: g.scratch.a.as_ptr(), row_stride: a.columns() as isize, column_stride: 1 }
 }
 
-/// Loops 4 and 5 over one block of C. `first` and `last` say where in k the block is.
+/// Loops 4 and 5 over one block of C.
 ///
 /// # Safety
 /// The block's ranges are inside of C, its operands cover them, and the CPU has the tiles' ISA.
-unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: &Block, first: bool, last: bool) {
+unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
+    let (first, last) = (block.k.start == 0, block.k.end == g.a.columns() || g.alpha == 0.0);
     let c_row_stride = g.c.leading_dimension();
     let c = g.c.as_mut_ptr();
-    let mut j = block.columns.start;
-    while j < block.columns.end {
-        let (width, columns) = tiles.width_for(block.columns.end - j);
+    let mut j = block.j.start;
+    while j < block.j.end {
+        let (width, columns) = tiles.width_for(block.j.end - j);
         let tail = columns - (width.vectors - 1) * LANES;
         let heights = if tail == LANES { &width.full } else { &width.masked };
         let start = match g.start {
@@ -209,20 +266,20 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: &Block, fi
             Start::Beta(1.0) => TileStart::Resume,
             Start::Beta(beta) => TileStart::Scaled(beta),
         };
-        let b_offset = (j - block.columns.start) as isize * block.b.column_stride;
-        let rows = block.rows.len();
+        let (b, b_row_stride) = block.b.panel(j - block.j.start, columns, block.k.len());
+        let rows = block.i.len();
         let count = rows.div_ceil(heights.tiles.len());
         for t in 0..count {
             // Heights differ by one at most: no short last tile that leaves the FMA units waiting.
             let (r0, r1) = (t * rows / count, (t + 1) * rows / count);
-            let (i, height) = (block.rows.start + r0, r1 - r0 - 1);
+            let (i, height) = (block.i.start + r0, r1 - r0 - 1);
             let tile = Tile {
-                depth: block.depth,
+                depth: block.k.len(),
                 a: block.a.ptr.wrapping_offset(r0 as isize * block.a.row_stride),
                 a_row_stride: block.a.row_stride,
                 a_column_stride: block.a.column_stride,
-                b: block.b.ptr.wrapping_offset(b_offset),
-                b_row_stride: block.b.row_stride,
+                b,
+                b_row_stride,
                 c: c.wrapping_add(i * c_row_stride + j),
                 c_row_stride,
                 tail,

@@ -3,22 +3,21 @@
 use crate::generic::simd::{LANES, Simd};
 use crate::view::MatRef;
 
-/// Copies B's rows to rows of `width` contiguous elements, `LANES`-padded width excluded: row k of the
-/// block starts at `k * width`.
-pub(crate) fn pack_rows(b: MatRef<'_>, to: &mut [f32]) {
-    for (k, row) in to.chunks_exact_mut(b.columns().max(1)).take(b.rows()).enumerate() {
-        match b.row(k) {
+/// Copies a matrix to one without gaps: row i starts at `i * columns`.
+pub(crate) fn pack_rows(from: MatRef<'_>, to: &mut [f32]) {
+    for (i, row) in to.chunks_exact_mut(from.columns().max(1)).take(from.rows()).enumerate() {
+        match from.row(i) {
             Some(from) => row.copy_from_slice(from),
             None => {
                 for (j, x) in row.iter_mut().enumerate() {
-                    *x = b.at(k, j);
+                    *x = from.at(i, j);
                 }
             }
         }
     }
 }
 
-/// [`pack_rows`] for a B whose columns are contiguous: 16 by 16 elements at a time.
+/// [`pack_rows`] for a matrix whose columns are contiguous: 16 by 16 elements at a time.
 #[inline(always)]
 pub(crate) fn pack_columns<S: Simd>(s: S, b: MatRef<'_>, to: &mut [f32]) {
     let (rows, columns) = b.shape();
