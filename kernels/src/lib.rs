@@ -51,7 +51,7 @@ mod workspace;
 pub use arch::prefetch::prefetch;
 pub use error::Error;
 pub use isa::Isa;
-pub use kernels::{Activation, GemmTile, Kernels, RmsProp, Sgd};
+pub use kernels::{Activation, GemmTile, Kernels, RmsProp, Sgd, split};
 pub use table::NO_CLASS;
 pub use view::{MatMut, MatRef};
 pub use workspace::Workspace;

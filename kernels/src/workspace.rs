@@ -8,6 +8,8 @@ pub(crate) const PACKED_COLUMNS: usize = 256;
 pub(crate) const PACKED_DEPTH: usize = 512;
 /// Rows of A in one packed block at most; a multiple of every tile height.
 pub(crate) const PACKED_ROWS: usize = 192;
+/// Rows and columns of the block through which a C without contiguous rows is written.
+pub(crate) const STRIDED_SIDE: usize = 64;
 /// Floats that let the packed blocks start on a cache line.
 const ALIGNMENT_SLACK: usize = 16;
 
@@ -30,9 +32,17 @@ pub(crate) struct Blocks<'a> {
     pub(crate) b: &'a mut [f32],
 }
 
+impl Blocks<'_> {
+    /// The same blocks for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Blocks<'_> {
+        Blocks { a: self.a, b: self.b }
+    }
+}
+
 impl<'a> Workspace<'a> {
     /// The floats a workspace needs.
-    pub const LEN: usize = PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + ALIGNMENT_SLACK;
+    pub const LEN: usize =
+        PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + STRIDED_SIDE * STRIDED_SIDE + ALIGNMENT_SLACK;
 
     /// A workspace in `buffer`, of at least [`Workspace::LEN`] elements.
     pub fn from_buffer(buffer: &'a mut [f32]) -> Result<Self, Error> {
@@ -43,6 +53,11 @@ impl<'a> Workspace<'a> {
     }
 
     pub(crate) fn blocks(&mut self) -> Blocks<'_> {
+        self.parts().0
+    }
+
+    /// The packed blocks, and a square of side [`STRIDED_SIDE`].
+    pub(crate) fn parts(&mut self) -> (Blocks<'_>, &mut [f32]) {
         let buffer = match &mut self.buffer {
             Buffer::Borrowed(buffer) => &mut **buffer,
             #[cfg(feature = "std")]
@@ -50,7 +65,8 @@ impl<'a> Workspace<'a> {
         };
         let start = buffer.as_ptr().align_offset(64).min(ALIGNMENT_SLACK);
         let (b, rest) = buffer[start..].split_at_mut(PACKED_DEPTH * PACKED_COLUMNS);
-        Blocks { a: &mut rest[..PACKED_DEPTH * PACKED_ROWS], b }
+        let (a, rest) = rest.split_at_mut(PACKED_DEPTH * PACKED_ROWS);
+        (Blocks { a, b }, &mut rest[..STRIDED_SIDE * STRIDED_SIDE])
     }
 }
 

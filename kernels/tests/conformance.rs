@@ -176,6 +176,106 @@ fn extreme_views_are_refused_and_empty_ones_work() {
     }
 }
 
+/// The pointer interface: any strides of C as well, with gaps that stay as they were.
+#[test]
+fn sgemm_with_any_strides_of_c() {
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    for (m, n, k) in [(5, 7, 9), (70, 66, 20), (65, 1, 3), (1, 65, 3), (4, 4, 0), (0, 3, 2), (130, 10, 64)] {
+        let mut random = Random::new((m * n + k) as u64);
+        let (a, b) = (random.vec(m * k), random.vec(k * n));
+        let (mi, ni) = (m as isize, n as isize);
+        // (row stride, column stride, where element (0, 0) is), in a buffer with room for all of them
+        for (rs, cs, start) in [
+            (ni, 1, 0),
+            (ni + 3, 1, 5),
+            (1, mi, 0),
+            (2, 2 * mi + 1, 1),
+            (3 * ni, 3, 2),
+            (-ni, 1, (mi - 1).max(0) * ni),
+            (-1, -mi, (mi - 1).max(0) + (ni - 1).max(0) * mi),
+        ] {
+            for (alpha, beta) in [(1.0, 0.0), (-0.5, 1.0), (2.0, 0.3)] {
+                let c: Vec<f32> = random.vec(3 * m * n + 200 + 4 * (m + n));
+                let mut results = vec![];
+                for kernels in exact_isas().into_iter().chain([reference()]) {
+                    let mut found = c.clone();
+                    // SAFETY: the buffer has room for the strides above; A and B are as long as their shapes.
+                    unsafe {
+                        let to = found.as_mut_ptr().offset(start);
+                        let (ka, kb) = (k as isize, ni);
+                        kernels
+                            .sgemm(
+                                m,
+                                k,
+                                n,
+                                alpha,
+                                a.as_ptr(),
+                                ka,
+                                1,
+                                b.as_ptr(),
+                                kb,
+                                1,
+                                beta,
+                                to,
+                                rs,
+                                cs,
+                                &mut ws,
+                            )
+                            .unwrap();
+                    }
+                    results.push((kernels.isa(), found));
+                }
+                let (av, bv) = (MatRef::new(&a, m, k).unwrap(), MatRef::new(&b, k, n).unwrap());
+                let mut plain = vec![0.0; m * n];
+                let place = |i: usize, j: usize| (start + i as isize * rs + j as isize * cs) as usize;
+                for (at, x) in plain.iter_mut().enumerate() {
+                    *x = c[place(at / n, at % n)];
+                }
+                reference()
+                    .gemm(alpha, av, bv, beta, MatMut::new(&mut plain, m, n).unwrap(), &mut ws)
+                    .unwrap();
+                let mut expected = c.clone();
+                for (at, x) in plain.iter().enumerate() {
+                    expected[place(at / n, at % n)] = *x;
+                }
+                for (isa, found) in results {
+                    differences.compare(
+                        || format!("{isa} sgemm {m}x{n}x{k} strides {rs}, {cs}"),
+                        &expected,
+                        &found,
+                    );
+                }
+            }
+        }
+    }
+    differences.finish();
+    let mut c = [0.0; 4];
+    // SAFETY: refused before anything is touched.
+    let refused = unsafe {
+        let p = c.as_mut_ptr();
+        reference().sgemm(2, 0, 2, 1.0, p, 1, 1, p, 1, 1, 0.0, p, 0, 1, &mut ws)
+    };
+    assert!(refused.is_err());
+}
+
+#[test]
+fn splits_cover_everything_once() {
+    for len in 0..70 {
+        for multiple in [1, 6, 16] {
+            for parts in 1..9 {
+                let mut next = 0;
+                for part in 0..parts {
+                    let range = mnist_fast_kernels::split(len, multiple, parts, part);
+                    assert_eq!(range.start, next);
+                    assert!(range.end == len || range.end.is_multiple_of(multiple));
+                    next = range.end;
+                }
+                assert_eq!(next, len);
+            }
+        }
+    }
+}
+
 #[test]
 fn gemm_with_nan_and_infinity() {
     let (mut ws, mut differences) = (Workspace::new(), Differences::new());

@@ -1,7 +1,9 @@
 //! Evaluation: the network as it is, on examples in order.
 
+use mnist_fast_kernels::split;
+
 use super::activations::{gather, rows_of};
-use super::{Examples, Trainer, Worker, share};
+use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
 use crate::shared::SharedBuffer;
 
@@ -37,7 +39,7 @@ impl Trainer {
         let (kernels, network, threads) = (*kernels, &*network, team.threads());
         team.run(|t| {
             let mut worker = workers[t].lock().expect("a worker's panic ends the run");
-            let own = share(examples.len(), threads, t);
+            let own = split(examples.len(), 1, threads, t);
             for start in own.clone().step_by(BLOCK) {
                 let images = start..own.end.min(start + BLOCK);
                 let rows = 0..images.len();

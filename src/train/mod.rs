@@ -119,11 +119,6 @@ struct Worker {
     evaluation: Activations,
 }
 
-/// The part of `0..n` that is thread `t`'s of `threads`: contiguous, sizes differ by one at most.
-fn share(n: usize, threads: usize, t: usize) -> std::ops::Range<usize> {
-    n * t / threads..n * (t + 1) / threads
-}
-
 /// Bytes of optimizer state, of a copy to save, and of everything that is kept per image.
 fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Option<usize> {
     let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);

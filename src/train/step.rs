@@ -15,10 +15,10 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Kernels, prefetch};
+use mnist_fast_kernels::{Kernels, prefetch, split};
 
 use super::activations::{Activations, gather, rows_of};
-use super::{Examples, LayerState, Optimizer, Trainer, Worker, share};
+use super::{Examples, LayerState, Optimizer, Trainer, Worker};
 use crate::metrics::Metrics;
 use crate::network::Network;
 
@@ -27,12 +27,6 @@ const VECTOR: usize = 16;
 
 /// Into how many pieces the update of layer 1 is cut, to fetch some of the next batch's images between them.
 const PIECES: usize = 16;
-
-/// The columns of layer 1 that are thread `t`'s.
-fn column_share(columns: usize, threads: usize, t: usize) -> Range<usize> {
-    let vectors = share(columns.div_ceil(VECTOR), threads, t);
-    (vectors.start * VECTOR).min(columns)..(vectors.end * VECTOR).min(columns)
-}
 
 impl Trainer {
     /// One step on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
@@ -48,7 +42,7 @@ impl Trainer {
         let worker = |t: usize| workers[t].lock().expect("a worker's panic ends the run");
 
         team.run(|t| {
-            let columns = column_share(first.outputs(), threads, t);
+            let columns = split(first.outputs(), VECTOR, threads, t);
             if columns.is_empty() {
                 return;
             }
@@ -59,7 +53,7 @@ impl Trainer {
         });
 
         team.run(|t| {
-            let rows = share(all.len(), threads, t);
+            let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
             // SAFETY: in this phase a thread writes its own rows of the batch's matrices only, and nobody writes the
             // first output or the weights.
@@ -78,20 +72,20 @@ impl Trainer {
             for (l, layer) in network.layers().iter().enumerate() {
                 let update = Update { kernels, optimizer: &settings.optimizer, network, state, batch, l };
                 let (rows, columns, biases) = if l == 0 {
-                    let columns = column_share(layer.outputs(), threads, t);
+                    let columns = split(layer.outputs(), VECTOR, threads, t);
                     (0..layer.inputs(), columns.clone(), columns)
                 } else {
                     let biases = if l % threads == t { 0..layer.outputs() } else { 0..0 };
-                    (share(layer.inputs(), threads, t), 0..layer.outputs(), biases)
+                    (split(layer.inputs(), 1, threads, t), 0..layer.outputs(), biases)
                 };
                 // Layer 1 takes a third of the step: time to fetch the next images a few at a time.
                 let pieces = if l == 0 { PIECES } else { 1 };
                 for piece in 0..pieces {
                     if l == 0 && !columns.is_empty() {
-                        let soon = &next[share(next.len(), pieces, piece)];
+                        let soon = &next[split(next.len(), 1, pieces, piece)];
                         soon.iter().for_each(|image| prefetch(examples.image(*image as usize)));
                     }
-                    let part = share(rows.len(), pieces, piece);
+                    let part = split(rows.len(), 1, pieces, piece);
                     let rows = rows.start + part.start..rows.start + part.end;
                     // SAFETY: in this phase a thread writes its own part of the weights and their state only; the
                     // batch's matrices are only read.

@@ -28,7 +28,7 @@ macro_rules! stamp_table {
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
-            pack_columns(b: MatRef<'_>, to: &mut [f32]) = pack;
+            pack_columns(from: MatRef<'_>, to: MatMut<'_>) = pack;
         }
 
         use $crate::gemm::pack::pack_columns as pack;

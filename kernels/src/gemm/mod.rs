@@ -81,8 +81,8 @@ impl<'a> From<Gemm<'a>> for Product<'a> {
 /// The tiles of one ISA, the widest first.
 pub(crate) struct TileSet {
     pub(crate) widths: &'static [TileWidth],
-    /// Packs a B with contiguous columns.
-    pub(crate) pack_columns: unsafe fn(MatRef<'_>, &mut [f32]),
+    /// Copies a matrix with contiguous columns to one with contiguous rows.
+    pub(crate) pack_columns: unsafe fn(MatRef<'_>, MatMut<'_>),
 }
 
 /// Tiles of one width.
@@ -118,6 +118,10 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     if m == 0 || n == 0 {
         return;
     }
+    if is_narrow(&g) {
+        // SAFETY: as the caller vouches.
+        return unsafe { run_narrow(tiles, g) };
+    }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
     let limit = if g.finish.is_update() { depth } else { PACKED_DEPTH };
     let packs = packs_b(&g);
@@ -143,6 +147,44 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
                 }
             }
         }
+    }
+}
+
+/// Whether C has too few columns for a vector, and A lies so that vectors can run along m instead.
+fn is_narrow(g: &Product<'_>) -> bool {
+    const ENOUGH_ROWS: usize = 32;
+    g.c.columns() < LANES
+        && g.c.rows() >= ENOUGH_ROWS
+        && g.a.row_stride() == 1
+        && g.alpha == 1.0
+        && matches!((g.start, g.finish), (Start::Beta(0.0), Finish::Store))
+}
+
+/// `C^T = B^T A^T`, some columns at a time, each block turned over into C: the same chains, in lanes along m.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>) {
+    const COLUMNS: usize = 512;
+    let Product { a, b, mut c, scratch, .. } = g;
+    let (m, n) = c.shape();
+    for i in (0..m).step_by(COLUMNS).map(|start| start..m.min(start + COLUMNS)) {
+        let block = &mut scratch.a[..n * i.len()];
+        let turned = Product {
+            alpha: 1.0,
+            a: b.transposed(),
+            b: sub(a, i.clone(), 0..a.columns()).transposed(),
+            start: Start::Beta(0.0),
+            finish: Finish::Store,
+            c: MatMut::new(block, n, i.len()).expect("a block of just that length"),
+            scratch: Blocks { a: &mut [], b: scratch.b },
+        };
+        // SAFETY: as the caller vouches.
+        unsafe { run(tiles, turned) };
+        let turned = MatRef::new(block, n, i.len()).expect("a block of just that length").transposed();
+        let part = c.reborrow().row_range(i).expect("blocks are inside of their matrix");
+        // SAFETY: as the caller vouches.
+        unsafe { (tiles.pack_columns)(turned, part) };
     }
 }
 
@@ -224,6 +266,7 @@ fn pack_b(tiles: &TileSet, g: &mut Product<'_>, k: Range<usize>, j: Range<usize>
         let panel = sub(g.b, k.clone(), start..start + columns);
         let (here, rest) = to.split_at_mut(columns * panel.rows());
         if panel.column_stride() != 1 && panel.row_stride() == 1 {
+            let here = MatMut::new(here, panel.rows(), columns).expect("a part of just that length");
             // SAFETY: `run`'s caller vouches for the ISA.
             unsafe { (tiles.pack_columns)(panel, here) };
         } else {

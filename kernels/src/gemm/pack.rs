@@ -1,7 +1,7 @@
 //! Packing: copies a block of A or B into scratch memory in the order in which tiles read it.
 
 use crate::generic::simd::{LANES, Simd};
-use crate::view::MatRef;
+use crate::view::{MatMut, MatRef};
 
 /// Copies a matrix to one without gaps: row i starts at `i * columns`.
 pub(crate) fn pack_rows(from: MatRef<'_>, to: &mut [f32]) {
@@ -17,11 +17,11 @@ pub(crate) fn pack_rows(from: MatRef<'_>, to: &mut [f32]) {
     }
 }
 
-/// [`pack_rows`] for a matrix whose columns are contiguous: 16 by 16 elements at a time.
+/// Copies a matrix whose columns are contiguous to one whose rows are: 16 by 16 elements at a time.
 #[inline(always)]
-pub(crate) fn pack_columns<S: Simd>(s: S, b: MatRef<'_>, to: &mut [f32]) {
-    let (rows, columns) = b.shape();
-    let source = b.transposed();
+pub(crate) fn pack_columns<S: Simd>(s: S, from: MatRef<'_>, mut to: MatMut<'_>) {
+    let (rows, columns) = from.shape();
+    let source = from.transposed();
     for j0 in (0..columns).step_by(LANES) {
         for k0 in (0..rows).step_by(LANES) {
             let mut block = [s.splat(0.0); LANES];
@@ -29,9 +29,9 @@ pub(crate) fn pack_columns<S: Simd>(s: S, b: MatRef<'_>, to: &mut [f32]) {
                 *x = s.load(&source.row(j0 + j).unwrap_or(&[])[k0..]);
             }
             for (k, x) in s.transpose(block).into_iter().enumerate().take(rows - k0) {
-                let start = (k0 + k) * columns + j0;
-                let end = start + LANES.min(columns - j0);
-                s.store(&mut to[start..end], x);
+                if let Some(row) = to.row_mut(k0 + k) {
+                    s.store(&mut row[j0..columns.min(j0 + LANES)], x);
+                }
             }
         }
     }

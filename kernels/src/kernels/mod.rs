@@ -15,6 +15,7 @@ use crate::view::MatRef;
 use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
+pub use gemm::split;
 pub use optimizer::{RmsProp, Sgd};
 
 /// The kernels of one ISA. Holding one proves that this CPU can run them.
