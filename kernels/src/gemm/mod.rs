@@ -118,7 +118,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     if m == 0 || n == 0 {
         return;
     }
-    if is_narrow(&g) {
+    if is_narrow(tiles, &g) {
         // SAFETY: as the caller vouches.
         return unsafe { run_narrow(tiles, g) };
     }
@@ -150,14 +150,21 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     }
 }
 
-/// Whether C has too few columns for a vector, and A lies so that vectors can run along m instead.
-fn is_narrow(g: &Product<'_>) -> bool {
+/// Columns of C^T that are computed at a time.
+const TURNED_COLUMNS: usize = 512;
+
+/// Whether C has too few columns for a vector, while vectors along m would be full: where A's columns are contiguous;
+/// or where they are not, but a vector takes several registers, and a block of A's transpose fits into scratch memory. (A
+/// transpose costs more than an AVX-512 register's idle lanes: 64x10x128 at 55 GFLOP/s for 71; on AVX2 at 41 for 31.)
+fn is_narrow(tiles: &TileSet, g: &Product<'_>) -> bool {
     const ENOUGH_ROWS: usize = 32;
+    let several_registers = tiles.widths[0].vectors == 1;
+    let fits = several_registers && g.a.columns() <= PACKED_DEPTH * PACKED_COLUMNS / TURNED_COLUMNS;
     g.c.columns() < LANES
         && g.c.rows() >= ENOUGH_ROWS
-        && g.a.row_stride() == 1
+        && (g.a.row_stride() == 1 || g.a.column_stride() == 1 && fits)
         && g.alpha == 1.0
-        && matches!((g.start, g.finish), (Start::Beta(0.0), Finish::Store))
+        && matches!((g.start, g.finish), (Start::Beta(0.0) | Start::Bias(_), Finish::Store))
 }
 
 /// `C^T = B^T A^T`, some columns at a time, each block turned over into C: the same chains, in lanes along m.
@@ -165,19 +172,36 @@ fn is_narrow(g: &Product<'_>) -> bool {
 /// # Safety
 /// As for [`run`].
 unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>) {
-    const COLUMNS: usize = 512;
-    let Product { a, b, mut c, scratch, .. } = g;
+    let Product { a, b, mut c, scratch, start, .. } = g;
     let (m, n) = c.shape();
-    for i in (0..m).step_by(COLUMNS).map(|start| start..m.min(start + COLUMNS)) {
+    let depth = a.columns();
+    for i in (0..m).step_by(TURNED_COLUMNS).map(|start| start..m.min(start + TURNED_COLUMNS)) {
+        let mut a = sub(a, i.clone(), 0..depth).transposed();
+        if a.column_stride() != 1 {
+            let packed = &mut scratch.b[..depth * i.len()];
+            let to = MatMut::new(packed, depth, i.len()).expect("a block of just that length");
+            // SAFETY: as the caller vouches.
+            unsafe { (tiles.pack_columns)(a, to) };
+            a = MatRef::new(packed, depth, i.len()).expect("a block of just that length");
+        }
         let block = &mut scratch.a[..n * i.len()];
+        let beta = match start {
+            Start::Beta(beta) => beta,
+            // The bias of a column of C is that of a whole row here.
+            Start::Bias(bias) => {
+                block.chunks_exact_mut(i.len()).zip(bias).for_each(|(row, bias)| row.fill(*bias));
+                1.0
+            }
+        };
         let turned = Product {
             alpha: 1.0,
             a: b.transposed(),
-            b: sub(a, i.clone(), 0..a.columns()).transposed(),
-            start: Start::Beta(0.0),
+            b: a,
+            start: Start::Beta(beta),
             finish: Finish::Store,
             c: MatMut::new(block, n, i.len()).expect("a block of just that length"),
-            scratch: Blocks { a: &mut [], b: scratch.b },
+            // So few rows of C^T that neither operand is packed.
+            scratch: Blocks { a: &mut [], b: &mut [] },
         };
         // SAFETY: as the caller vouches.
         unsafe { run(tiles, turned) };
