@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
         let to = MatMut::new(&mut c, m, n)?;
         product(Kernels::best(), MatRef::new(&a, m, k)?, MatRef::new(&b, k, n)?, to, threads)?;
         println!(
-            "{threads} threads: c[0][0] = {}, same bits: {}",
+            "threads {threads}: c[0][0] = {}, same bits: {}",
             c[0],
             first.get_or_insert(c.clone()) == &c
         );
