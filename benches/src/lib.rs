@@ -1,7 +1,8 @@
-//! What the benchmark targets of this package share: options, timing, the machine, tables.
+//! What the benchmark targets of this package share: options, timing, the machine, tables, JSON.
 //!
 //! The rivals are dev-dependencies and are named only in the bench targets.
 
+pub mod json;
 pub mod machine;
 pub mod options;
 pub mod peak;

@@ -1,0 +1,160 @@
+//! SGEMM throughput on one thread: ours on every exact ISA, against `matrixmultiply` and a naive loop.
+//!
+//! `cargo bench` runs it from the workspace's root; `cargo bench -- --help` lists its options. Every result is
+//! checked against f64 before it is timed, and the ISAs against each other, bit for bit. Contenders take turns,
+//! round after round, so that a busy moment of the machine meets all of them.
+
+mod contenders;
+mod correctness;
+mod measuring;
+mod reporting;
+mod shapes;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use mnist_fast_benches::json::JsonFile;
+use mnist_fast_benches::options::Options;
+use mnist_fast_benches::peak::peaks;
+use mnist_fast_benches::timing::{Plan, Throughput};
+
+use crate::contenders::{Contender, contenders};
+use crate::correctness::check_all;
+use crate::measuring::measure;
+use crate::reporting::{gflops, header, json_line, percent, places, summary, table};
+use crate::shapes::{Operands, Shape, groups};
+
+const HELP: &str = "\
+SGEMM throughput on one thread: GFLOP/s, and percent of the FMA peak measured beside it.
+
+usage: cargo bench -- [options] [filter]...
+
+  --quick      the same shapes in fewer and shorter samples
+  --json FILE  also write one JSON line per result; FILE is relative to the workspace
+  --help       this text
+
+A filter is a text in the shape or in the contender; of several, all must match:
+  cargo bench -- 'TN 784' 'ours avx2'
+Shapes are m x n x k; C is m x n. NN = A B, TN = A^T B, NT = A B^T, all row-major.
+Without cargo's --bench (so under `cargo test --benches`) results are checked and not timed.
+";
+
+/// What went wrong, and the exit code.
+struct Failure(String, u8);
+
+fn run() -> Result<(), Failure> {
+    let options = Options::parse(std::env::args().skip(1)).map_err(|what| Failure(what, 2))?;
+    let broken = |error: io::Error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure(String::new(), 0),
+        _ => Failure(format!("cannot write the report: {error}"), 1),
+    };
+    let mut out = io::stdout();
+    if options.help {
+        return out.write_all(HELP.as_bytes()).map_err(broken);
+    }
+    let (groups, mut contenders) = (groups(), contenders());
+    let labels: Vec<String> = contenders.iter().map(Contender::label).collect();
+    let chosen_for = |shape: &Shape| -> Vec<usize> {
+        places(&contenders, |c| shape.flop() <= c.max_flop && options.selects(&shape.to_string(), &c.label()))
+    };
+    let work: Vec<(Shape, Vec<usize>)> = groups
+        .iter()
+        .flat_map(|group| &group.shapes)
+        .map(|shape| (*shape, chosen_for(shape)))
+        .filter(|(_, chosen)| !chosen.is_empty())
+        .collect();
+    if work.is_empty() {
+        let filters = options.filters.join("' '");
+        return Err(Failure(
+            format!(
+                "no shape and contender match '{filters}'; shapes look like 'TN 784x128x64', contenders are {}",
+                labels.join(", ")
+            ),
+            2,
+        ));
+    }
+    let json = match &options.json {
+        Some(_) if !options.measure => return Err(Failure("--json needs `cargo bench`".to_string(), 2)),
+        Some(path) => Some(
+            JsonFile::create(path)
+                .map_err(|error| Failure(format!("cannot write {}: {error}", path.display()), 1))?,
+        ),
+        None => None,
+    };
+    let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
+    let peaks = peaks();
+    let mut highest = vec![0.0; peaks.len()];
+    if options.measure {
+        writeln!(out, "{}", header(&contenders, &peaks, plan)).map_err(broken)?;
+    }
+
+    let mut results = Vec::new();
+    let mut lines = String::new();
+    for (shape, chosen) in &work {
+        let x = Operands::new(*shape);
+        let mut checked: Vec<&mut Contender> =
+            contenders.iter_mut().enumerate().filter(|(i, _)| chosen.contains(i)).map(|(_, c)| c).collect();
+        check_all(&x, &mut checked).map_err(|what| Failure(what, 1))?;
+        if !options.measure {
+            continue;
+        }
+        writeln!(out, "{shape}").map_err(broken)?;
+        for result in measure(&x, chosen, &mut contenders, &peaks, &mut highest, plan) {
+            let Throughput { median, best, spread } = result.throughput;
+            writeln!(
+                out,
+                "  {:<22} {:>5} GFLOP/s {:>5} of peak   best {:>5}   spread {:>3.0}%{}",
+                labels[result.contender],
+                gflops(median),
+                percent(result.percent_of_peak),
+                gflops(best),
+                100.0 * spread,
+                if spread > Throughput::SPREAD_LIMIT { " !" } else { "" },
+            )
+            .map_err(broken)?;
+            lines += &json_line(&result, &contenders[result.contender]);
+            results.push(result);
+        }
+    }
+    if !options.measure {
+        let count: usize = work.iter().map(|(_, chosen)| chosen.len()).sum();
+        return writeln!(out, "{count} results on {} shapes agree with f64", work.len()).map_err(broken);
+    }
+
+    if let Some(json) = json {
+        let target = json.target.clone();
+        json.finish(&lines)
+            .map_err(|error| Failure(format!("cannot write {}: {error}", target.display()), 1))?;
+        writeln!(out, "\nwritten: {}", target.display()).map_err(broken)?;
+    }
+    let mut end = format!("\n{}\n", table(&results, &groups, &contenders));
+    for (peak, gflops) in peaks.iter().zip(&highest) {
+        end += &format!("FMA peak {}: {gflops:.0} GFLOP/s at best in this run\n", peak.isa);
+    }
+    let void = results.iter().filter(|r| r.throughput.spread > Throughput::SPREAD_LIMIT).count();
+    if void > 0 {
+        end += &format!(
+            "{void} of {} results (marked ! above) spread by more than 25 %: the machine was not idle, \
+             and they are void\n",
+            results.len()
+        );
+    }
+    end += "Cells are medians of the rounds, * the best of the row. Ratios: our median / the rival's best round.\n";
+    for line in summary(&results, &contenders) {
+        end += &line;
+        end += "\n";
+    }
+    out.write_all(end.as_bytes()).map_err(broken)
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(what, code)) => {
+            if !what.is_empty() {
+                eprintln!("error: {what}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
