@@ -2,8 +2,10 @@
 //!
 //! **A contender** is one function that gives a [`Contender`], and one line in [`contenders`].
 
+use mnist_fast_benches::machine::locked_version;
 use mnist_fast_kernels::{Isa, Kernels, MatMut, MatRef, Workspace};
 
+use crate::rivals;
 use crate::shapes::{Layout, Operands, Shape};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) type Multiply = Box<dyn FnMut(&Operands, &mut [f32])>;
 pub(crate) struct Contender {
     pub(crate) role: Role,
     pub(crate) name: &'static str,
+    /// Version and features, for the header.
+    pub(crate) build: String,
     /// What it runs on here, named as `Isa::name` does where it can be.
     pub(crate) isa: &'static str,
     /// Larger products take it too long.
@@ -40,7 +44,7 @@ impl Contender {
 pub(crate) fn contenders() -> Vec<Contender> {
     let mut all = Vec::new();
     all.extend(Isa::ALL.into_iter().rev().filter(|isa| isa.is_exact()).filter_map(ours));
-    all.push(matrixmultiply());
+    all.extend(rivals::all());
     all.push(naive());
     all
 }
@@ -59,6 +63,7 @@ fn ours(isa: Isa) -> Option<Contender> {
     Some(Contender {
         role,
         name: "ours",
+        build: format!("mnist-fast-kernels {}", locked_version("mnist-fast-kernels")),
         isa: isa.name(),
         max_flop,
         multiply: Box::new(move |x, c| {
@@ -82,64 +87,12 @@ fn gemm(
     kernels.gemm(1.0, a, b, 0.0, MatMut::new(c, m, n)?, workspace)
 }
 
-/// The widest kernel that the crate's own detection takes: it has no switch.
-fn matrixmultiply() -> Contender {
-    Contender {
-        role: Role::Rival,
-        name: "matrixmultiply",
-        isa: matrixmultiply_isa(),
-        max_flop: f64::INFINITY,
-        multiply: Box::new(|x, c| {
-            let Shape { m, n, k, .. } = x.shape;
-            let ((rsa, csa), (rsb, csb)) = (x.a_strides, x.b_strides);
-            assert_eq!((x.a.len(), x.b.len(), c.len()), (m * k, k * n, m * n));
-            // SAFETY: with these strides the operands are exactly the slices' elements, by the assertion; C is
-            // borrowed mutably, so it overlaps neither.
-            unsafe {
-                matrixmultiply::sgemm(
-                    m,
-                    k,
-                    n,
-                    1.0,
-                    x.a.as_ptr(),
-                    rsa as isize,
-                    csa as isize,
-                    x.b.as_ptr(),
-                    rsb as isize,
-                    csb as isize,
-                    0.0,
-                    c.as_mut_ptr(),
-                    n as isize,
-                    1,
-                );
-            }
-        }),
-    }
-}
-
-/// What matrixmultiply 0.3.11 asks the CPU for, in its order.
-fn matrixmultiply_isa() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected;
-        if is_x86_feature_detected!("avx512f") {
-            return "avx512";
-        }
-        if is_x86_feature_detected!("fma") && is_x86_feature_detected!("avx2") {
-            return "avx2";
-        }
-        if is_x86_feature_detected!("avx") {
-            return "avx";
-        }
-    }
-    if cfg!(target_arch = "aarch64") { "neon" } else { "baseline" }
-}
-
 /// Three loops, as one would write them first.
 fn naive() -> Contender {
     Contender {
         role: Role::Floor,
         name: "naive",
+        build: "three loops".to_string(),
         isa: "loop",
         max_flop: SMALL,
         multiply: Box::new(|x, c| {

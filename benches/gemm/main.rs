@@ -1,4 +1,4 @@
-//! SGEMM throughput on one thread: ours on every exact ISA, against `matrixmultiply` and a naive loop.
+//! SGEMM throughput on one thread: ours on every exact ISA, against other crates and a naive loop.
 //!
 //! `cargo bench` runs it from the workspace's root; `cargo bench -- --help` lists its options. Every result is
 //! checked against f64 before it is timed, and the ISAs against each other, bit for bit. Contenders take turns,
@@ -8,6 +8,7 @@ mod contenders;
 mod correctness;
 mod measuring;
 mod reporting;
+mod rivals;
 mod shapes;
 
 use std::io::{self, Write};

@@ -21,10 +21,15 @@ pub(crate) fn percent(value: Option<f64>) -> String {
 
 pub(crate) fn header(contenders: &[Contender], peaks: &[Peak], plan: Plan) -> String {
     let isas: Vec<&str> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Isa::name).collect();
-    let isa = contenders.iter().find(|c| c.role == Role::Rival).map_or("", |c| c.isa);
+    let rivals: Vec<String> = contenders
+        .iter()
+        .filter(|c| c.role == Role::Rival)
+        .map(|c| format!("{} {} (here on {})", c.name, c.build, c.isa))
+        .collect();
     let peaks: Vec<&str> = peaks.iter().map(|peak| peak.isa).collect();
     format!(
-        "mnist-fast-kernels {} against matrixmultiply {} (its avx512 feature is on; here it runs {isa})\n\
+        "ours     mnist-fast-kernels {}\n\
+         rivals   {}\n\
          cpu      {}\n\
          isas     {}; FMA peak measured on {}\n\
          rustc    {}\n\
@@ -32,7 +37,7 @@ pub(crate) fn header(contenders: &[Contender], peaks: &[Peak], plan: Plan) -> St
          method   {} rounds in turns of {} ms or one sample, samples of {} us or more, operands warm; \
          median, best and spread of the rounds\n",
         locked_version("mnist-fast-kernels"),
-        locked_version("matrixmultiply"),
+        rivals.join("\n         "),
         cpu_model(),
         isas.join(", "),
         if peaks.is_empty() { "none".to_string() } else { peaks.join(", ") },
