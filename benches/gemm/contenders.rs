@@ -5,6 +5,7 @@
 use mnist_fast_benches::machine::locked_version;
 use mnist_fast_kernels::{Isa, Kernels, MatMut, MatRef, Workspace};
 
+use crate::libraries;
 use crate::rivals;
 use crate::shapes::{Layout, Operands, Shape};
 
@@ -14,6 +15,8 @@ pub(crate) enum Role {
     /// Ours too, and its bits are the truth; but it is not there to be fast.
     Reference,
     Rival,
+    /// Shown, but not compared with: it does less than the others.
+    Beside,
     /// Shows where one starts from; no rival.
     Floor,
 }
@@ -29,8 +32,8 @@ pub(crate) struct Contender {
     pub(crate) build: String,
     /// What it runs on here, named as `Isa::name` does where it can be.
     pub(crate) isa: &'static str,
-    /// Larger products take it too long.
-    pub(crate) max_flop: f64,
+    /// Whether it can do a shape, and soon enough.
+    pub(crate) takes: Box<dyn Fn(&Shape) -> bool>,
     pub(crate) multiply: Multiply,
 }
 
@@ -40,13 +43,15 @@ impl Contender {
     }
 }
 
-/// The columns of the table.
-pub(crate) fn contenders() -> Vec<Contender> {
+/// The columns of the table, and a line about each one that is absent.
+pub(crate) fn contenders() -> (Vec<Contender>, Vec<String>) {
     let mut all = Vec::new();
     all.extend(Isa::ALL.into_iter().rev().filter(|isa| isa.is_exact()).filter_map(ours));
     all.extend(rivals::all());
+    let (libraries, absent) = libraries::all();
+    all.extend(libraries);
     all.push(naive());
-    all
+    (all, absent)
 }
 
 /// Products of about 128 x 128 x 128: what a slow contender is asked for.
@@ -65,7 +70,7 @@ fn ours(isa: Isa) -> Option<Contender> {
         name: "ours",
         build: format!("mnist-fast-kernels {}", locked_version("mnist-fast-kernels")),
         isa: isa.name(),
-        max_flop,
+        takes: Box::new(move |shape| shape.flop() <= max_flop),
         multiply: Box::new(move |x, c| {
             gemm(kernels, x, c, &mut workspace).expect("the shapes agree");
         }),
@@ -94,7 +99,7 @@ fn naive() -> Contender {
         name: "naive",
         build: "three loops".to_string(),
         isa: "loop",
-        max_flop: SMALL,
+        takes: Box::new(|shape| shape.flop() <= SMALL),
         multiply: Box::new(|x, c| {
             let Shape { m, n, k, .. } = x.shape;
             for i in 0..m {

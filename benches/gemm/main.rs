@@ -6,6 +6,7 @@
 
 mod contenders;
 mod correctness;
+mod libraries;
 mod measuring;
 mod reporting;
 mod rivals;
@@ -14,6 +15,7 @@ mod shapes;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use mnist_fast_benches::environment;
 use mnist_fast_benches::json::JsonFile;
 use mnist_fast_benches::options::Options;
 use mnist_fast_benches::peak::peaks;
@@ -53,10 +55,12 @@ fn run() -> Result<(), Failure> {
     if options.help {
         return out.write_all(HELP.as_bytes()).map_err(broken);
     }
-    let (groups, mut contenders) = (groups(), contenders());
+    environment::settle(libraries::ENVIRONMENT, |what| println!("{what}"))
+        .map_err(|error| Failure(format!("cannot start again in a clean environment: {error}"), 1))?;
+    let (groups, (mut contenders, absent)) = (groups(), contenders());
     let labels: Vec<String> = contenders.iter().map(Contender::label).collect();
     let chosen_for = |shape: &Shape| -> Vec<usize> {
-        places(&contenders, |c| shape.flop() <= c.max_flop && options.selects(&shape.to_string(), &c.label()))
+        places(&contenders, |c| (c.takes)(shape) && options.selects(&shape.to_string(), &c.label()))
     };
     let work: Vec<(Shape, Vec<usize>)> = groups
         .iter()
@@ -86,7 +90,7 @@ fn run() -> Result<(), Failure> {
     let peaks = peaks();
     let mut highest = vec![0.0; peaks.len()];
     if options.measure {
-        writeln!(out, "{}", header(&contenders, &peaks, plan)).map_err(broken)?;
+        writeln!(out, "{}", header(&contenders, &absent, &peaks, plan)).map_err(broken)?;
     }
 
     let mut results = Vec::new();

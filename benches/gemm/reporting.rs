@@ -19,12 +19,13 @@ pub(crate) fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_string(), |value| format!("{value:.0}%"))
 }
 
-pub(crate) fn header(contenders: &[Contender], peaks: &[Peak], plan: Plan) -> String {
+pub(crate) fn header(contenders: &[Contender], absent: &[String], peaks: &[Peak], plan: Plan) -> String {
     let isas: Vec<&str> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Isa::name).collect();
     let rivals: Vec<String> = contenders
         .iter()
-        .filter(|c| c.role == Role::Rival)
+        .filter(|c| matches!(c.role, Role::Rival | Role::Beside))
         .map(|c| format!("{} {} (here on {})", c.name, c.build, c.isa))
+        .chain(absent.iter().cloned())
         .collect();
     let peaks: Vec<&str> = peaks.iter().map(|peak| peak.isa).collect();
     format!(
@@ -65,8 +66,7 @@ pub(crate) fn json_line(result: &Measured, contender: &Contender) -> String {
 
 /// The median of `contender` on `shape`.
 fn find<'a>(results: &'a [Measured], shape: &Shape, contender: usize) -> Option<&'a Measured> {
-    let shape = shape.to_string();
-    results.iter().find(|result| result.contender == contender && result.shape.to_string() == shape)
+    results.iter().find(|result| result.contender == contender && result.shape == *shape)
 }
 
 /// The best of `rivals` on `shape`, by its best round.

@@ -14,7 +14,7 @@ pub(crate) enum Layout {
 }
 
 /// One product: A is m x k, B is k x n.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) layout: Layout,
     pub(crate) m: usize,
