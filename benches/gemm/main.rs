@@ -144,7 +144,7 @@ fn run() -> Result<(), Failure> {
             results.len()
         );
     }
-    end += "Cells are medians of the rounds, * the best of the row. Ratios: our median / the rival's best round.\n";
+    end += "Cells and ratios: each one's best round; * the best rival of the row.\n";
     for line in summary(&results, &contenders) {
         end += &line;
         end += "\n";

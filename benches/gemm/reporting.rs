@@ -64,15 +64,15 @@ pub(crate) fn json_line(result: &Measured, contender: &Contender) -> String {
     )
 }
 
-/// The median of `contender` on `shape`.
+/// What `contender` reached on `shape`.
 fn find<'a>(results: &'a [Measured], shape: &Shape, contender: usize) -> Option<&'a Measured> {
     results.iter().find(|result| result.contender == contender && result.shape == *shape)
 }
 
-/// The best of `rivals` on `shape`, by its best round.
-fn best_rival(results: &[Measured], shape: &Shape, rivals: &[usize]) -> Option<f64> {
-    let best = rivals.iter().filter_map(|&rival| Some(find(results, shape, rival)?.throughput.best));
-    best.max_by(f64::total_cmp)
+/// The best of `some` on `shape`, by its best round.
+fn best_of<'a>(results: &'a [Measured], shape: &Shape, some: &[usize]) -> Option<&'a Measured> {
+    let found = some.iter().filter_map(|&contender| find(results, shape, contender));
+    found.max_by(|a, b| a.throughput.best.total_cmp(&b.throughput.best))
 }
 
 /// Places in the table of those that fulfil `wanted`.
@@ -80,6 +80,7 @@ pub(crate) fn places(contenders: &[Contender], wanted: impl Fn(&Contender) -> bo
     (0..contenders.len()).filter(|&i| wanted(&contenders[i])).collect()
 }
 
+/// The best round of each contender on each shape. The first of ours is compared with the best rival.
 pub(crate) fn table(results: &[Measured], groups: &[Group], contenders: &[Contender]) -> Table {
     let columns = places(contenders, |_| true)
         .into_iter()
@@ -88,10 +89,12 @@ pub(crate) fn table(results: &[Measured], groups: &[Group], contenders: &[Conten
     let rivals = places(contenders, |c| c.role == Role::Rival);
     let ours = columns.iter().copied().find(|&i| contenders[i].role == Role::Ours);
     let mut table = Table::default();
-    let mut head = vec!["GFLOP/s (% of the ISA's peak)".to_string()];
-    head.extend(columns.iter().map(|&i| contenders[i].label()));
-    head.push("ours/rival".to_string());
-    table.row(head);
+    let head = |first: &str, text: fn(&Contender) -> &str, last: [&str; 2]| {
+        let columns = columns.iter().map(|&i| text(&contenders[i]));
+        [first].into_iter().chain(columns).chain(last).map(str::to_string).collect()
+    };
+    table.row(head("best GFLOP/s,", |c| c.name, ["best", "ours /"]));
+    table.row(head("% of ISA's peak", |c| c.isa, ["rival", "rival"]));
     for group in groups {
         let shapes: Vec<&Shape> =
             group.shapes.iter().filter(|s| columns.iter().any(|&i| find(results, s, i).is_some())).collect();
@@ -100,51 +103,79 @@ pub(crate) fn table(results: &[Measured], groups: &[Group], contenders: &[Conten
         }
         table.heading(&group.title);
         for shape in shapes {
-            let row: Vec<Option<&Measured>> = columns.iter().map(|&i| find(results, shape, i)).collect();
-            let best = row.iter().flatten().map(|r| r.throughput.median).fold(0.0, f64::max);
+            let rival = best_of(results, shape, &rivals);
             let mut cells = vec![format!("  {shape}")];
-            cells.extend(row.iter().map(|result| match result {
+            cells.extend(columns.iter().map(|&i| match find(results, shape, i) {
                 None => "-".to_string(),
-                Some(r) => {
-                    let mark = if r.throughput.median == best { "*" } else { "" };
-                    let rest = percent(r.percent_of_peak);
-                    format!("{mark}{} {rest:>4}", gflops(r.throughput.median))
+                Some(result) => {
+                    let mark = if rival.is_some_and(|rival| rival.contender == i) { "*" } else { "" };
+                    let Throughput { median, best, .. } = result.throughput;
+                    let percent = percent(result.percent_of_peak.map(|of_median| of_median * best / median));
+                    format!("{mark}{} {percent:>4}", gflops(best))
                 }
             }));
-            let ratio = ours
-                .and_then(|ours| find(results, shape, ours))
-                .zip(best_rival(results, shape, &rivals))
-                .map(|(ours, rival)| format!("{:.2}", ours.throughput.median / rival));
-            cells.push(ratio.unwrap_or_else(|| "-".to_string()));
+            let ratio = ours.and_then(|ours| Some(ratio(find(results, shape, ours)?, rival?)));
+            cells.push(rival.map_or("-", |rival| contenders[rival.contender].name).to_string());
+            cells.push(ratio.map_or_else(|| "-".to_string(), |ratio| format!("{ratio:.2}")));
             table.row(cells);
         }
     }
     table
 }
 
-/// One line per ISA of ours: against the best rival on the same ISA, or, where there is none, of any.
+/// Best round by best round.
+fn ratio(ours: &Measured, rival: &Measured) -> f64 {
+    ours.throughput.best / rival.throughput.best
+}
+
+/// The first of ours against every rival, the others against the rivals on their ISA, and the first against what stands
+/// beside the rivals.
 pub(crate) fn summary(results: &[Measured], contenders: &[Contender]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for ours in places(contenders, |c| c.role == Role::Ours) {
+    let all_of_ours = places(contenders, |c| c.role == Role::Ours);
+    let Some(&first) = all_of_ours.first() else { return Vec::new() };
+    let mut lines = vec![compare(
+        results,
+        contenders,
+        first,
+        &places(contenders, |c| c.role == Role::Rival),
+        "best rival of each shape",
+    )];
+    for &ours in &all_of_ours[1..] {
         let isa = contenders[ours].isa;
-        let same = places(contenders, |c| c.role == Role::Rival && c.isa == isa);
-        let any = places(contenders, |c| c.role == Role::Rival);
-        let (rivals, which) = if same.is_empty() { (any, "any ISA") } else { (same, isa) };
-        let mut ratios: Vec<(f64, String)> = results
-            .iter()
-            .filter(|result| result.contender == ours)
-            .filter_map(|result| {
-                let rival = best_rival(results, &result.shape, &rivals)?;
-                Some((result.throughput.median / rival, result.shape.to_string()))
-            })
-            .collect();
-        ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let values: Vec<f64> = ratios.iter().map(|(ratio, _)| *ratio).collect();
-        let (Some(mean), Some((worst, shape))) = (geometric_mean(&values), ratios.first()) else { continue };
-        lines.push(format!(
-            "ours {isa} / best rival on {which}: geometric mean {mean:.2} over {} shapes, worst {worst:.2} ({shape})",
-            ratios.len(),
-        ));
+        let rivals = places(contenders, |c| c.role == Role::Rival && c.isa == isa);
+        lines.push(compare(results, contenders, ours, &rivals, &format!("best rival on {isa}")));
     }
-    lines
+    for beside in places(contenders, |c| c.role == Role::Beside) {
+        lines.push(compare(results, contenders, first, &[beside], contenders[beside].name));
+    }
+    lines.into_iter().flatten().collect()
+}
+
+/// `None` where no shape has both.
+fn compare(
+    results: &[Measured],
+    contenders: &[Contender],
+    ours: usize,
+    rivals: &[usize],
+    what: &str,
+) -> Option<String> {
+    let mut worst: Option<(f64, &Measured, &Measured)> = None;
+    let mut ratios = Vec::new();
+    for result in results.iter().filter(|result| result.contender == ours) {
+        let Some(rival) = best_of(results, &result.shape, rivals) else { continue };
+        let ratio = ratio(result, rival);
+        ratios.push(ratio);
+        if worst.is_none_or(|(lowest, ..)| ratio < lowest) {
+            worst = Some((ratio, result, rival));
+        }
+    }
+    let (lowest, result, rival) = worst?;
+    Some(format!(
+        "ours {} / {what}: geometric mean {:.2} over {} shapes, worst {lowest:.2} ({}, {})",
+        contenders[ours].isa,
+        geometric_mean(&ratios)?,
+        ratios.len(),
+        result.shape,
+        contenders[rival.contender].name,
+    ))
 }

@@ -73,7 +73,7 @@ pub(crate) fn groups() -> Vec<Group> {
     }
     groups.push(Group {
         title: "squares, which libraries are tuned on".to_string(),
-        shapes: [64, 128, 256, 512, 1024].map(|n| nn(n, n, n)).to_vec(),
+        shapes: [64, 128, 256, 512, 1024, 2048].map(|n| nn(n, n, n)).to_vec(),
     });
     groups
 }
