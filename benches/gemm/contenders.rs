@@ -2,6 +2,8 @@
 //!
 //! **A contender** is one function that gives a [`Contender`], and one line in [`contenders`].
 
+use std::io;
+
 use mnist_fast_benches::machine::locked_version;
 use mnist_fast_kernels::{Isa, Kernels, MatMut, MatRef, Workspace};
 
@@ -44,11 +46,18 @@ impl Contender {
 }
 
 /// The columns of the table, and a line about each one that is absent.
-pub(crate) fn contenders() -> (Vec<Contender>, Vec<String>) {
+///
+/// `environment` says whether the environment is as the libraries need it.
+pub(crate) fn contenders(environment: io::Result<()>) -> (Vec<Contender>, Vec<String>) {
     let mut all = Vec::new();
     all.extend(Isa::ALL.into_iter().rev().filter(|isa| isa.is_exact()).filter_map(ours));
     all.extend(rivals::all());
-    let (libraries, absent) = libraries::all();
+    let (libraries, absent) = match environment {
+        Ok(()) => libraries::all(),
+        Err(error) => {
+            (Vec::new(), vec![format!("libraries: not loaded; no start in a clean environment ({error})")])
+        }
+    };
     all.extend(libraries);
     all.push(naive());
     (all, absent)

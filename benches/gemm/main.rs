@@ -55,9 +55,10 @@ fn run() -> Result<(), Failure> {
     if options.help {
         return out.write_all(HELP.as_bytes()).map_err(broken);
     }
-    environment::settle(libraries::ENVIRONMENT, |what| println!("{what}"))
-        .map_err(|error| Failure(format!("cannot start again in a clean environment: {error}"), 1))?;
-    let (groups, (mut contenders, absent)) = (groups(), contenders());
+    let environment = environment::settle(libraries::ENVIRONMENT, |what| {
+        let _ = writeln!(io::stdout(), "{what}"); // the report will meet the same error
+    });
+    let (groups, (mut contenders, absent)) = (groups(), contenders(environment));
     let labels: Vec<String> = contenders.iter().map(Contender::label).collect();
     let chosen_for = |shape: &Shape| -> Vec<usize> {
         places(&contenders, |c| (c.takes)(shape) && options.selects(&shape.to_string(), &c.label()))

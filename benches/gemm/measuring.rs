@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use mnist_fast_benches::peak::Peak;
-use mnist_fast_benches::timing::{Plan, Throughput, calls_per_sample, turn};
+use mnist_fast_benches::timing::{Plan, Throughput, rounds};
 
 use crate::contenders::Contender;
 use crate::shapes::{Operands, Shape};
@@ -28,29 +28,17 @@ pub(crate) fn measure(
     plan: Plan,
 ) -> Vec<Measured> {
     let mut c = vec![0.0; x.shape.m * x.shape.n];
-    let mut run = |contenders: &mut [Contender], i: usize, calls: Option<u32>| {
-        let call = || {
-            (contenders[i].multiply)(black_box(x), black_box(&mut c));
-        };
-        match calls {
-            None => f64::from(calls_per_sample(call)),
-            Some(calls) => turn(call, calls, plan.window),
-        }
-    };
-    let calls: Vec<u32> = chosen.iter().map(|&i| run(contenders, i, None) as u32).collect();
-    let mut rounds = vec![Vec::new(); chosen.len()];
     let mut beside = vec![0.0_f64; peaks.len()];
-    for round in 0..plan.rounds {
-        for (peak, best) in peaks.iter().zip(&mut beside) {
-            *best = best.max(peak.measure(Duration::from_millis(1)));
-        }
-        // Each round begins with another contender.
-        for step in 0..chosen.len() {
-            let at = (round + step) % chosen.len();
-            let seconds = run(contenders, chosen[at], Some(calls[at]));
-            rounds[at].push(x.shape.flop() / seconds / 1e9);
-        }
-    }
+    let seconds = rounds(
+        plan,
+        chosen.len(),
+        |at| (contenders[chosen[at]].multiply)(black_box(x), black_box(&mut c)),
+        || {
+            for (peak, best) in peaks.iter().zip(&mut beside) {
+                *best = best.max(peak.measure(Duration::from_millis(1)));
+            }
+        },
+    );
     for (highest, beside) in highest.iter_mut().zip(&beside) {
         *highest = highest.max(*beside);
     }
@@ -60,9 +48,9 @@ pub(crate) fn measure(
     };
     chosen
         .iter()
-        .zip(rounds)
-        .map(|(&contender, rounds)| {
-            let throughput = Throughput::of(rounds);
+        .zip(seconds)
+        .map(|(&contender, seconds)| {
+            let throughput = Throughput::of(x.shape.flop(), &seconds);
             let percent_of_peak = of_peak(&contenders[contender], throughput.median);
             Measured { shape: x.shape, contender, throughput, percent_of_peak }
         })

@@ -21,7 +21,7 @@ impl Plan {
 }
 
 /// How many calls make a sample of [`Plan::SAMPLE`] or more. Warms up on the way.
-pub fn calls_per_sample(mut call: impl FnMut()) -> u32 {
+fn calls_per_sample(mut call: impl FnMut()) -> u32 {
     let mut calls = 1;
     loop {
         let start = Instant::now();
@@ -35,8 +35,29 @@ pub fn calls_per_sample(mut call: impl FnMut()) -> u32 {
     }
 }
 
+/// The rounds of `count` contenders, which take turns: for each contender, each round's seconds a call.
+///
+/// `call` runs the contender with that number once; `before` is called before each round.
+pub fn rounds(
+    plan: Plan,
+    count: usize,
+    mut call: impl FnMut(usize),
+    mut before: impl FnMut(),
+) -> Vec<Vec<f64>> {
+    let calls: Vec<u32> = (0..count).map(|at| calls_per_sample(|| call(at))).collect();
+    let mut seconds = vec![Vec::new(); count];
+    for round in 0..plan.rounds {
+        before();
+        // Each round begins with another contender.
+        for at in (0..count).map(|step| (round + step) % count) {
+            seconds[at].push(turn(|| call(at), calls[at], plan.window));
+        }
+    }
+    seconds
+}
+
 /// One contender's turn in a round: the median of its samples, in seconds a call.
-pub fn turn(mut call: impl FnMut(), calls: u32, window: Duration) -> f64 {
+fn turn(mut call: impl FnMut(), calls: u32, window: Duration) -> f64 {
     // Brings code and operands back after the others' turns. A call that fills the window alone does so on its way.
     let first = Instant::now();
     call();
@@ -73,8 +94,9 @@ impl Throughput {
     /// More than this makes a result void.
     pub const SPREAD_LIMIT: f64 = 0.25;
 
-    /// From each round's GFLOP/s, of which there is one at least.
-    pub fn of(mut rounds: Vec<f64>) -> Throughput {
+    /// Of calls of `flop` operations that took so many seconds in each round; there is one round at least.
+    pub fn of(flop: f64, seconds: &[f64]) -> Throughput {
+        let mut rounds: Vec<f64> = seconds.iter().map(|seconds| flop / seconds / 1e9).collect();
         let median = median(&mut rounds);
         let (worst, best) = (rounds[0], rounds[rounds.len() - 1]);
         Throughput { median, best, spread: (best - worst) / median }
