@@ -50,7 +50,7 @@ impl Fixture {
         let optimizer = match self.metadata("optimizer") {
             "rmsprop" => {
                 let (rho, epsilon) = (self.number("rho"), self.number("epsilon"));
-                Optimizer::RmsProp(RmsProp { learning_rate, rho, epsilon })
+                Optimizer::RmsProp(RmsProp { learning_rate, rho, epsilon, ..RmsProp::default() })
             }
             "sgd" => Optimizer::Sgd(Sgd { learning_rate }),
             other => panic!("optimizer {other}"),

@@ -23,6 +23,8 @@ pub(crate) struct Table {
     pub(crate) argmax: unsafe fn(MatRef<'_>, &mut [u32]),
     pub(crate) rmsprop: unsafe fn(RmsPropF32, Step<'_>, &mut [f32]),
     pub(crate) sgd: unsafe fn(SgdF32, Step<'_>),
+    pub(crate) momentum: unsafe fn(MomentumF32, Step<'_>, &mut [f32]),
+    pub(crate) adam: unsafe fn(AdamF32, Step<'_>, &mut [f32], &mut [f32]),
     pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
     pub(crate) exp: unsafe fn(&mut [f32]),
     pub(crate) ln: unsafe fn(&mut [f32]),
@@ -104,7 +106,10 @@ pub(crate) struct RmsPropF32 {
     pub(crate) learning_rate: f32,
     pub(crate) rho: f32,
     pub(crate) one_minus_rho: f32,
-    pub(crate) epsilon: f32,
+    /// Added to the mean of squares; 0 where epsilon stands outside of the root.
+    pub(crate) epsilon_inside: f32,
+    /// Added to the root; 0 where epsilon stands inside.
+    pub(crate) epsilon_outside: f32,
 }
 
 /// SGD's numbers.
@@ -113,7 +118,29 @@ pub(crate) struct SgdF32 {
     pub(crate) learning_rate: f32,
 }
 
-/// Optimizer state below this is set to zero, so that decaying state never becomes denormal:
+/// The numbers of gradient descent with momentum.
+#[derive(Clone, Copy)]
+pub(crate) struct MomentumF32 {
+    pub(crate) learning_rate: f32,
+    pub(crate) momentum: f32,
+    pub(crate) nesterov: bool,
+}
+
+/// Adam's and AdamW's numbers at one step, each rounded once to f32.
+#[derive(Clone, Copy)]
+pub(crate) struct AdamF32 {
+    /// The learning rate with the corrections of both means.
+    pub(crate) step_size: f32,
+    pub(crate) beta_1: f32,
+    pub(crate) one_minus_beta_1: f32,
+    pub(crate) beta_2: f32,
+    pub(crate) one_minus_beta_2: f32,
+    pub(crate) epsilon: f32,
+    /// The part of a weight that decays in this step; 0 leaves the weights alone.
+    pub(crate) decay: f32,
+}
+
+/// Optimizer state below this in magnitude is set to zero, so that decaying state never becomes denormal:
 /// 2^-100, 7.9e-31. Beside any usual epsilon it is nothing.
 pub(crate) const TINY_STATE: f32 = f32::from_bits((127 - 100) << 23);
 

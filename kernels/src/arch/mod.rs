@@ -25,6 +25,8 @@ macro_rules! stamp_table {
             dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
             rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
             sgd(rule: SgdF32, step: Step<'_>) = optimizer::sgd;
+            momentum(rule: MomentumF32, step: Step<'_>, m: &mut [f32]) = optimizer::momentum;
+            adam(rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) = optimizer::adam;
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
@@ -33,7 +35,7 @@ macro_rules! stamp_table {
 
         use $crate::gemm::pack::pack_columns as pack;
         use $crate::generic::{convert, dense, math, optimizer, relu, softmax};
-        use $crate::table::{CrossEntropy, RmsPropF32, SgdF32, Step};
+        use $crate::table::{AdamF32, CrossEntropy, MomentumF32, RmsPropF32, SgdF32, Step};
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -128,6 +130,8 @@ macro_rules! stamp_table {
             argmax,
             rmsprop,
             sgd,
+            momentum,
+            adam,
             unit_from_u8,
             exp,
             ln,

@@ -183,6 +183,8 @@ pub(crate) static TABLE: Table = Table {
     argmax: |x, to| softmax::argmax(Portable, x, to),
     rmsprop: |rule, step, v| optimizer::rmsprop(Portable, rule, step, v),
     sgd: |rule, step| optimizer::sgd(Portable, rule, step),
+    momentum: |rule, step, m| optimizer::momentum(Portable, rule, step, m),
+    adam: |rule, step, m, v| optimizer::adam(Portable, rule, step, m, v),
     unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
     exp: |x| math::exp_slice(Portable, x),
     ln: |x| math::ln_slice(Portable, x),

@@ -24,6 +24,12 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     s.select(s.lt(x, s.splat(EXP_UNDERFLOW)), s.splat(0.0), y)
 }
 
+/// The magnitude: the bits without their sign.
+#[inline(always)]
+pub(crate) fn abs<S: Simd>(s: S, x: S::F) -> S::F {
+    s.float(s.and_i(s.bits(x), s.splat_i(i32::MAX)))
+}
+
 /// 2^n for -126 <= n <= 127.
 #[inline(always)]
 fn power_of_two<S: Simd>(s: S, n: S::I) -> S::F {

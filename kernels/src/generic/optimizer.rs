@@ -1,15 +1,17 @@
 //! Optimizer steps, elementwise; `reference/optimizer.rs` defines them. A step on one vector serves both the passes
 //! here and the end of a GEMM tile.
 
+use super::math::abs;
 use super::simd::{LANES, Simd};
-use crate::table::{RmsPropF32, SgdF32, Step, TINY_STATE};
+use crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step, TINY_STATE};
 
 /// RMSprop's numbers in vectors.
 pub(crate) struct RmsPropVectors<S: Simd> {
     learning_rate: S::F,
     rho: S::F,
     one_minus_rho: S::F,
-    epsilon: S::F,
+    epsilon_inside: S::F,
+    epsilon_outside: S::F,
     tiny: S::F,
 }
 
@@ -20,18 +22,19 @@ impl<S: Simd> RmsPropVectors<S> {
             learning_rate: s.splat(rule.learning_rate),
             rho: s.splat(rule.rho),
             one_minus_rho: s.splat(rule.one_minus_rho),
-            epsilon: s.splat(rule.epsilon),
+            epsilon_inside: s.splat(rule.epsilon_inside),
+            epsilon_outside: s.splat(rule.epsilon_outside),
             tiny: s.splat(TINY_STATE),
         }
     }
 
-    /// `v = rho v + (1 - rho) g g; w -= lr g / sqrt(v + eps)`: the new w and v.
+    /// `v = rho v + (1 - rho) g g; w -= lr g / (sqrt(v + inside) + outside)`: the new w and v.
     #[inline(always)]
     pub(crate) fn step(&self, s: S, w: S::F, v: S::F, g: S::F) -> (S::F, S::F) {
         let v = s.fma(self.rho, v, s.mul(self.one_minus_rho, s.mul(g, g)));
         let v = s.select(s.lt(v, self.tiny), s.splat(0.0), v);
-        let moved = s.div(s.mul(self.learning_rate, g), s.sqrt(s.add(v, self.epsilon)));
-        (s.sub(w, moved), v)
+        let root = s.add(s.sqrt(s.add(v, self.epsilon_inside)), self.epsilon_outside);
+        (s.sub(w, s.div(s.mul(self.learning_rate, g), root)), v)
     }
 }
 
@@ -72,5 +75,47 @@ pub(crate) fn sgd<S: Simd>(s: S, rule: SgdF32, step: Step<'_>) {
     for (w, g) in step.w.chunks_mut(LANES).zip(step.gradient.chunks(LANES)) {
         let new_w = rule.step(s, s.load(w), s.load(g));
         s.store(w, new_w);
+    }
+}
+
+/// State below 2^-100 in magnitude is +0; NaN passes.
+#[inline(always)]
+fn without_tiny<S: Simd>(s: S, state: S::F) -> S::F {
+    s.select(s.lt(abs(s, state), s.splat(TINY_STATE)), s.splat(0.0), state)
+}
+
+/// One step of gradient descent with momentum on slices of equal length.
+#[inline(always)]
+pub(crate) fn momentum<S: Simd>(s: S, rule: MomentumF32, step: Step<'_>, m: &mut [f32]) {
+    let minus_learning_rate = s.splat(-rule.learning_rate);
+    let decay = s.splat(rule.momentum);
+    let chunks = step.w.chunks_mut(LANES).zip(m.chunks_mut(LANES)).zip(step.gradient.chunks(LANES));
+    for ((w, m), g) in chunks {
+        let downhill = s.mul(minus_learning_rate, s.load(g));
+        let new_m = without_tiny(s, s.fma(decay, s.load(m), downhill));
+        let moved = if rule.nesterov { s.fma(decay, new_m, downhill) } else { new_m };
+        let new_w = s.add(s.load(w), moved);
+        s.store(w, new_w);
+        s.store(m, new_m);
+    }
+}
+
+/// One step of Adam or AdamW on slices of equal length.
+#[inline(always)]
+pub(crate) fn adam<S: Simd>(s: S, rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) {
+    let (beta_1, one_minus_beta_1) = (s.splat(rule.beta_1), s.splat(rule.one_minus_beta_1));
+    let (beta_2, one_minus_beta_2) = (s.splat(rule.beta_2), s.splat(rule.one_minus_beta_2));
+    let (step_size, epsilon) = (s.splat(rule.step_size), s.splat(rule.epsilon));
+    let minus_decay = s.splat(-rule.decay);
+    let state = m.chunks_mut(LANES).zip(v.chunks_mut(LANES));
+    for ((w, g), (m, v)) in step.w.chunks_mut(LANES).zip(step.gradient.chunks(LANES)).zip(state) {
+        let (old_w, g) = (s.load(w), s.load(g));
+        let kept = if rule.decay == 0.0 { old_w } else { s.fma(minus_decay, old_w, old_w) };
+        let new_m = without_tiny(s, s.fma(beta_1, s.load(m), s.mul(one_minus_beta_1, g)));
+        let new_v = without_tiny(s, s.fma(beta_2, s.load(v), s.mul(one_minus_beta_2, s.mul(g, g))));
+        let moved = s.div(s.mul(step_size, new_m), s.add(s.sqrt(new_v), epsilon));
+        s.store(w, s.sub(kept, moved));
+        s.store(m, new_m);
+        s.store(v, new_v);
     }
 }

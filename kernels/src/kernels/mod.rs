@@ -16,7 +16,7 @@ use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
 pub use gemm::split;
-pub use optimizer::{RmsProp, Sgd};
+pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
 
 /// The kernels of one ISA. Holding one proves that this CPU can run them.
 #[derive(Clone, Copy)]

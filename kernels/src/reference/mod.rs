@@ -35,6 +35,8 @@ pub(crate) static TABLE: Table = Table {
     argmax: softmax::argmax,
     rmsprop: optimizer::rmsprop,
     sgd: optimizer::sgd,
+    momentum: optimizer::momentum,
+    adam: optimizer::adam,
     unit_from_u8: convert::unit_from_u8,
     exp: math::exp_slice,
     ln: math::ln_slice,
