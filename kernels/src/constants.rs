@@ -1,6 +1,6 @@
-//! The numbers of exp and ln, which the reference and the SIMD bodies share: they are the contract.
+//! The numbers of exp, ln and tanh, which the reference and the SIMD bodies share: they are the contract.
 //!
-//! Range reduction and polynomials are those of Moshier's Cephes library (`expf.c`, `logf.c`), evaluated with
+//! Range reduction and polynomials are those of Moshier's Cephes library (`expf.c`, `logf.c`, `tanhf.c`), evaluated with
 //! fused multiply-adds.
 #![expect(clippy::excessive_precision, reason = "Cephes' decimals, and an exact one")]
 
@@ -35,3 +35,8 @@ pub(crate) const LN: [f32; 9] = [
     -2.499_999_4e-1,
     3.333_333_1e-1,
 ];
+/// Below this in magnitude tanh is a polynomial, above it a quotient of exponentials.
+pub(crate) const TANH_SMALL: f32 = 0.625;
+/// (tanh x - x) / x^3 in powers of x^2 on |x| < [`TANH_SMALL`], the highest power first.
+pub(crate) const TANH: [f32; 5] =
+    [-5.704_988_7e-3, 2.063_908_88e-2, -5.373_971_56e-2, 1.333_144_22e-1, -3.333_328_2e-1];

@@ -1,4 +1,4 @@
-//! How close exp, ln and the reference's fused multiply-add are to the truth. f64 is the oracle.
+//! How close exp, ln, sigmoid, tanh and the reference's fused multiply-add are to the truth. f64 is the oracle.
 #![allow(clippy::disallowed_methods)] // the oracle may use libm
 
 mod common;
@@ -78,6 +78,67 @@ fn check_ln(kernels: Kernels, stride: usize) {
     assert!(worst.0 <= 0.83, "{} ULP at {:e}", worst.0, worst.1);
 }
 
+/// Sigmoid, of which results below 2^-126 are +0.
+fn check_sigmoid(kernels: Kernels, stride: usize) {
+    let mut worst = (0.0, 0.0);
+    sweep(
+        stride,
+        |x| kernels.sigmoid(x),
+        |x, y| {
+            let exact = 1.0 / (1.0 + f64::from(-x).exp());
+            if x.is_nan() {
+                assert!(y.is_nan(), "sigmoid({x:e}) = {y:e}");
+            } else if exact < f64::from(f32::MIN_POSITIVE) * (1.0 - 1e-7) {
+                assert_eq!(y.to_bits(), 0, "sigmoid({x:e}) = {y:e}, not +0");
+            } else {
+                assert!((0.0..=1.0).contains(&y), "sigmoid({x:e}) = {y:e}");
+                let error = ulps(y, exact);
+                worst = if error > worst.0 { (error, x) } else { worst };
+            }
+        },
+    );
+    println!("{}: sigmoid within {:.3} ULP, worst at {:e}", kernels.isa(), worst.0, worst.1);
+    assert!(worst.0 <= 2.3, "{} ULP at {:e}", worst.0, worst.1);
+}
+
+/// tanh, never above 1 in magnitude.
+fn check_tanh(kernels: Kernels, stride: usize) {
+    let mut worst = (0.0, 0.0);
+    sweep(
+        stride,
+        |x| kernels.tanh(x),
+        |x, y| {
+            if x.is_nan() {
+                assert!(y.is_nan(), "tanh({x:e}) = {y:e}");
+            } else {
+                assert!((-1.0..=1.0).contains(&y), "tanh({x:e}) = {y:e}");
+                let error = ulps(y, f64::from(x).tanh());
+                worst = if error > worst.0 { (error, x) } else { worst };
+            }
+        },
+    );
+    println!("{}: tanh within {:.3} ULP, worst at {:e}", kernels.isa(), worst.0, worst.1);
+    assert!(worst.0 <= 1.4, "{} ULP at {:e}", worst.0, worst.1);
+}
+
+#[test]
+fn sigmoid_and_tanh_at_every_4093rd_float() {
+    for kernels in all_isas() {
+        check_sigmoid(kernels, 4093);
+        check_tanh(kernels, 4093);
+    }
+}
+
+/// As for exp and ln: minutes.
+#[test]
+#[ignore = "exhaustive: 2^32 floats per ISA, minutes in release"]
+fn sigmoid_and_tanh_at_every_float() {
+    for kernels in exact_isas() {
+        check_sigmoid(kernels, 1);
+        check_tanh(kernels, 1);
+    }
+}
+
 #[test]
 fn exp_and_ln_at_every_4093rd_float() {
     for kernels in all_isas() {
@@ -99,9 +160,9 @@ fn exp_and_ln_at_every_float() {
 /// The reference and the SIMD ISAs agree at every float, not only in ULP.
 #[test]
 #[ignore = "exhaustive: 2^32 floats per ISA, minutes in release"]
-fn exp_and_ln_have_the_references_bits_at_every_float() {
+fn elementary_functions_have_the_references_bits_at_every_float() {
     for kernels in exact_isas() {
-        for f in [Kernels::exp as fn(Kernels, &mut [f32]), Kernels::ln] {
+        for f in [Kernels::exp as fn(Kernels, &mut [f32]), Kernels::ln, Kernels::sigmoid, Kernels::tanh] {
             let mut expected = [0.0];
             sweep(
                 1,

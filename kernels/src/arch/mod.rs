@@ -19,6 +19,13 @@ macro_rules! stamp_table {
         stamp_entries! {
             [$($feature),*] $token,
             relu(x: &mut [f32]) = relu::relu;
+            leaky_relu(slope: f32, x: &mut [f32]) = activation::leaky_relu;
+            sigmoid(x: &mut [f32]) = activation::sigmoid_slice;
+            tanh(x: &mut [f32]) = activation::tanh_slice;
+            relu_gradient(h: &[f32], delta: &mut [f32]) = activation::relu_gradient;
+            leaky_relu_gradient(slope: f32, h: &[f32], delta: &mut [f32]) = activation::leaky_relu_gradient;
+            sigmoid_gradient(h: &[f32], delta: &mut [f32]) = activation::sigmoid_gradient;
+            tanh_gradient(h: &[f32], delta: &mut [f32]) = activation::tanh_gradient;
             softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::softmax;
             softmax_cross_entropy(call: CrossEntropy<'_>) = softmax::softmax_cross_entropy;
             argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
@@ -34,7 +41,7 @@ macro_rules! stamp_table {
         }
 
         use $crate::gemm::pack::pack_columns as pack;
-        use $crate::generic::{convert, dense, math, optimizer, relu, softmax};
+        use $crate::generic::{activation, convert, dense, math, optimizer, relu, softmax};
         use $crate::table::{AdamF32, CrossEntropy, MomentumF32, RmsPropF32, SgdF32, Step};
         use $crate::view::{MatMut, MatRef};
 
@@ -125,6 +132,13 @@ macro_rules! stamp_table {
             dense_weight_update,
             dense_bias_gradient,
             relu,
+            leaky_relu,
+            sigmoid,
+            tanh,
+            relu_gradient,
+            leaky_relu_gradient,
+            sigmoid_gradient,
+            tanh_gradient,
             softmax,
             softmax_cross_entropy,
             argmax,

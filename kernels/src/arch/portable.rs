@@ -8,7 +8,7 @@ use wide::{f32x16, i32x16};
 
 use crate::Isa;
 use crate::generic::simd::{LANES, Simd};
-use crate::generic::{self, convert, dense, math, optimizer, softmax};
+use crate::generic::{self, activation, convert, dense, math, optimizer, softmax};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
@@ -178,6 +178,13 @@ pub(crate) static TABLE: Table = Table {
     dense_weight_update,
     dense_bias_gradient: |delta, gradient| dense::bias_gradient(Portable, delta, gradient),
     relu: |x| generic::relu::relu(Portable, x),
+    leaky_relu: |slope, x| activation::leaky_relu(Portable, slope, x),
+    sigmoid: |x| activation::sigmoid_slice(Portable, x),
+    tanh: |x| activation::tanh_slice(Portable, x),
+    relu_gradient: |h, delta| activation::relu_gradient(Portable, h, delta),
+    leaky_relu_gradient: |slope, h, delta| activation::leaky_relu_gradient(Portable, slope, h, delta),
+    sigmoid_gradient: |h, delta| activation::sigmoid_gradient(Portable, h, delta),
+    tanh_gradient: |h, delta| activation::tanh_gradient(Portable, h, delta),
     softmax: |x, y| softmax::softmax(Portable, x, y),
     softmax_cross_entropy: |call| softmax::softmax_cross_entropy(Portable, call),
     argmax: |x, to| softmax::argmax(Portable, x, to),

@@ -1,5 +1,6 @@
 //! Each algorithm once, over the vector trait of `simd.rs`; `arch/` stamps a copy of each per ISA.
 
+pub(crate) mod activation;
 pub(crate) mod convert;
 pub(crate) mod dense;
 pub(crate) mod math;

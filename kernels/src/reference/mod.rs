@@ -1,9 +1,10 @@
 //! The scalar truth: each operation as plain loops, in the order that the numerics contract fixes.
 //!
-//! Every other exact ISA must give these bits. It shares no code with `generic/`, only the constants of exp
-//! and ln, and it is what `--isa scalar` runs.
+//! Every other exact ISA must give these bits. It shares no code with `generic/`, only the constants of exp,
+//! ln and tanh, and it is what `--isa scalar` runs.
 #![forbid(unsafe_code)]
 
+mod activation;
 mod convert;
 mod dense;
 pub mod fma;
@@ -30,6 +31,13 @@ pub(crate) static TABLE: Table = Table {
     dense_weight_update: dense::weight_update,
     dense_bias_gradient: dense::bias_gradient,
     relu: relu::relu,
+    leaky_relu: activation::leaky_relu,
+    sigmoid: activation::sigmoid_slice,
+    tanh: activation::tanh_slice,
+    relu_gradient: activation::relu_gradient,
+    leaky_relu_gradient: activation::leaky_relu_gradient,
+    sigmoid_gradient: activation::sigmoid_gradient,
+    tanh_gradient: activation::tanh_gradient,
     softmax: softmax::softmax,
     softmax_cross_entropy: softmax::softmax_cross_entropy,
     argmax: softmax::argmax,
