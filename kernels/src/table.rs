@@ -27,6 +27,9 @@ pub(crate) struct Table {
     pub(crate) tanh_gradient: unsafe fn(&[f32], &mut [f32]),
     pub(crate) softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) softmax_cross_entropy: unsafe fn(CrossEntropy<'_>),
+    pub(crate) log_softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
+    pub(crate) soft_cross_entropy: unsafe fn(SoftCrossEntropy<'_>),
+    pub(crate) binary_cross_entropy: unsafe fn(BinaryCrossEntropy<'_>),
     pub(crate) argmax: unsafe fn(MatRef<'_>, &mut [u32]),
     pub(crate) rmsprop: unsafe fn(RmsPropF32, Step<'_>, &mut [f32]),
     pub(crate) sgd: unsafe fn(SgdF32, Step<'_>),
@@ -99,6 +102,25 @@ pub(crate) struct CrossEntropy<'a> {
     pub(crate) gradient: Option<MatMut<'a>>,
     pub(crate) losses: &'a mut [f32],
     pub(crate) predictions: &'a mut [u32],
+}
+
+/// [`CrossEntropy`] with a distribution over the classes for each row.
+pub(crate) struct SoftCrossEntropy<'a> {
+    pub(crate) logits: MatRef<'a>,
+    pub(crate) targets: MatRef<'a>,
+    pub(crate) batch: f32,
+    pub(crate) gradient: Option<MatMut<'a>>,
+    pub(crate) losses: &'a mut [f32],
+    pub(crate) predictions: &'a mut [u32],
+}
+
+/// Logistic loss and gradient of one logit a sample; all slices have one length.
+pub(crate) struct BinaryCrossEntropy<'a> {
+    pub(crate) logits: &'a [f32],
+    pub(crate) targets: &'a [f32],
+    pub(crate) batch: f32,
+    pub(crate) gradient: Option<&'a mut [f32]>,
+    pub(crate) losses: &'a mut [f32],
 }
 
 /// An optimizer's parameters and their gradient, of equal length.

@@ -98,7 +98,7 @@ fn check_sigmoid(kernels: Kernels, stride: usize) {
         },
     );
     println!("{}: sigmoid within {:.3} ULP, worst at {:e}", kernels.isa(), worst.0, worst.1);
-    assert!(worst.0 <= 2.3, "{} ULP at {:e}", worst.0, worst.1);
+    assert!(worst.0 <= 2.41, "{} ULP at {:e}", worst.0, worst.1);
 }
 
 /// tanh, never above 1 in magnitude.
@@ -118,7 +118,7 @@ fn check_tanh(kernels: Kernels, stride: usize) {
         },
     );
     println!("{}: tanh within {:.3} ULP, worst at {:e}", kernels.isa(), worst.0, worst.1);
-    assert!(worst.0 <= 1.4, "{} ULP at {:e}", worst.0, worst.1);
+    assert!(worst.0 <= 1.46, "{} ULP at {:e}", worst.0, worst.1);
 }
 
 #[test]

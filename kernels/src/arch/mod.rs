@@ -28,6 +28,9 @@ macro_rules! stamp_table {
             tanh_gradient(h: &[f32], delta: &mut [f32]) = activation::tanh_gradient;
             softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::softmax;
             softmax_cross_entropy(call: CrossEntropy<'_>) = softmax::softmax_cross_entropy;
+            log_softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::log_softmax;
+            soft_cross_entropy(call: SoftCrossEntropy<'_>) = softmax::soft_cross_entropy;
+            binary_cross_entropy(call: BinaryCrossEntropy<'_>) = binary::binary_cross_entropy;
             argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
             dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
             rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
@@ -41,8 +44,10 @@ macro_rules! stamp_table {
         }
 
         use $crate::gemm::pack::pack_columns as pack;
+        use $crate::generic::binary_cross_entropy as binary;
         use $crate::generic::{activation, convert, dense, math, optimizer, relu, softmax};
-        use $crate::table::{AdamF32, CrossEntropy, MomentumF32, RmsPropF32, SgdF32, Step};
+        use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
+        use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy};
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -141,6 +146,9 @@ macro_rules! stamp_table {
             tanh_gradient,
             softmax,
             softmax_cross_entropy,
+            log_softmax,
+            soft_cross_entropy,
+            binary_cross_entropy,
             argmax,
             rmsprop,
             sgd,

@@ -8,7 +8,7 @@ use wide::{f32x16, i32x16};
 
 use crate::Isa;
 use crate::generic::simd::{LANES, Simd};
-use crate::generic::{self, activation, convert, dense, math, optimizer, softmax};
+use crate::generic::{self, activation, binary_cross_entropy, convert, dense, math, optimizer, softmax};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
@@ -187,6 +187,9 @@ pub(crate) static TABLE: Table = Table {
     tanh_gradient: |h, delta| activation::tanh_gradient(Portable, h, delta),
     softmax: |x, y| softmax::softmax(Portable, x, y),
     softmax_cross_entropy: |call| softmax::softmax_cross_entropy(Portable, call),
+    log_softmax: |x, y| softmax::log_softmax(Portable, x, y),
+    soft_cross_entropy: |call| softmax::soft_cross_entropy(Portable, call),
+    binary_cross_entropy: |call| binary_cross_entropy::binary_cross_entropy(Portable, call),
     argmax: |x, to| softmax::argmax(Portable, x, to),
     rmsprop: |rule, step, v| optimizer::rmsprop(Portable, rule, step, v),
     sgd: |rule, step| optimizer::sgd(Portable, rule, step),

@@ -1,6 +1,7 @@
 //! Each algorithm once, over the vector trait of `simd.rs`; `arch/` stamps a copy of each per ISA.
 
 pub(crate) mod activation;
+pub(crate) mod binary_cross_entropy;
 pub(crate) mod convert;
 pub(crate) mod dense;
 pub(crate) mod math;

@@ -16,7 +16,8 @@ pub enum Epsilon {
 
 /// RMSprop, without momentum and not centred; by default as Keras 3 defines it, with epsilon inside the root.
 ///
-/// PyTorch's defaults are `RmsProp { learning_rate: 1e-2, rho: 0.99, epsilon: 1e-8, epsilon_at: Epsilon::OutsideRoot }`.
+/// PyTorch's defaults are `RmsProp { learning_rate: 1e-2, rho: 0.99, epsilon: 1e-8, epsilon_at: Epsilon::OutsideRoot
+/// }`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
     /// The learning rate; Keras' default is 1e-3.
@@ -137,8 +138,8 @@ impl Adam {
     }
 }
 
-/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), as Keras 3's
-/// `AdamW`.
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), as
+/// Keras 3's `AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
     /// Everything but the decay.
@@ -154,11 +155,11 @@ impl Default for AdamW {
 }
 
 impl Kernels {
-    /// One step of RMSprop: `v = rho v + (1 - rho) g^2`, then `w = w - lr g / sqrt(v + epsilon)` (Hinton's lecture 6e; as in
-    /// Keras 3), or `w = w - lr g / (sqrt(v) + epsilon)` with [`Epsilon::OutsideRoot`] (as in PyTorch).
+    /// One step of RMSprop: `v = rho v + (1 - rho) g^2`, then `w = w - lr g / sqrt(v + epsilon)` (Hinton's lecture 6e;
+    /// as in Keras 3), or `w = w - lr g / (sqrt(v) + epsilon)` with [`Epsilon::OutsideRoot`] (as in PyTorch).
     ///
-    /// `w`, `v` and `gradient` have one length; `v` starts at 0. `rho v + ...` is one fused multiply-add; a `v` below 2^-100
-    /// becomes +0, so that decay makes no denormals. A NaN or infinite gradient makes its weight NaN.
+    /// `w`, `v` and `gradient` have one length; `v` starts at 0. `rho v + ...` is one fused multiply-add; a `v` below
+    /// 2^-100 becomes +0, so that decay makes no denormals. A NaN or infinite gradient makes its weight NaN.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -201,8 +202,8 @@ impl Kernels {
     /// `w = w + (momentum m - lr g)` of the new `m` (as Keras 3's `SGD`).
     ///
     /// `w`, `m` and `gradient` have one length; `m` starts at 0. `-lr g` is rounded, `momentum m + ...` is one fused
-    /// multiply-add; an `m` below 2^-100 in magnitude becomes +0, so that decay makes no denormals. NaN and infinities in the gradient
-    /// pass to `m` and `w`. A step with `g = 0` moves the weights.
+    /// multiply-add; an `m` below 2^-100 in magnitude becomes +0, so that decay makes no denormals. NaN and infinities
+    /// in the gradient pass to `m` and `w`. A step with `g = 0` moves the weights.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -232,13 +233,13 @@ impl Kernels {
         Ok(())
     }
 
-    /// One step of [`Adam`]: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `w = w - alpha m / (sqrt(v) + epsilon)` with
-    /// `alpha = lr sqrt(1 - b2^t) / (1 - b1^t)` and `t = iteration + 1`. `iteration` is the number of steps taken before
-    /// this one: 0 at first.
+    /// One step of [`Adam`]: `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `w = w - alpha m / (sqrt(v) +
+    /// epsilon)` with `alpha = lr sqrt(1 - b2^t) / (1 - b1^t)` and `t = iteration + 1`. `iteration` is the number of
+    /// steps taken before this one: 0 at first.
     ///
-    /// `w`, `m`, `v` and `gradient` have one length; `m` and `v` start at 0. `alpha` is computed in f64 and rounded once; the
-    /// two means are one fused multiply-add each; state below 2^-100 in magnitude becomes +0, so that decay makes no
-    /// denormals. A NaN or infinite gradient makes its weight NaN. A step with `g = 0` moves the weights.
+    /// `w`, `m`, `v` and `gradient` have one length; `m` and `v` start at 0. `alpha` is computed in f64 and rounded
+    /// once; the two means are one fused multiply-add each; state below 2^-100 in magnitude becomes +0, so that decay
+    /// makes no denormals. A NaN or infinite gradient makes its weight NaN. A step with `g = 0` moves the weights.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -264,8 +265,8 @@ impl Kernels {
         self.adam_step(rule.to_f32(iteration, 0.0), w, m, v, gradient)
     }
 
-    /// One step of [`AdamW`]: `w = w - lr weight_decay w`, one fused multiply-add, and then [`Kernels::adam`], whose text
-    /// holds here too. `lr weight_decay` is computed in f64 and rounded once; where it is 0 the bits are Adam's.
+    /// One step of [`AdamW`]: `w = w - lr weight_decay w`, one fused multiply-add, and then [`Kernels::adam`], whose
+    /// text holds here too. `lr weight_decay` is computed in f64 and rounded once; where it is 0 the bits are Adam's.
     /// Biases usually do not decay: give them to [`Kernels::adam`].
     ///
     /// # Errors

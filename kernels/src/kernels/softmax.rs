@@ -1,9 +1,13 @@
-//! Softmax, cross-entropy, argmax: row by row.
+//! Softmax and its logarithm, cross-entropy, argmax: row by row.
 
 use super::{Kernels, check_len, check_rows_are_contiguous, check_shape};
 use crate::Error;
-use crate::table::CrossEntropy;
+use crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy};
 use crate::view::{MatMut, MatRef};
+
+fn check_batch(batch: usize, rows: usize) -> Result<(), Error> {
+    if batch > 0 { Ok(()) } else { Err(Error::Length { what: "batch", expected: rows.max(1), found: 0 }) }
+}
 
 impl Kernels {
     /// Softmax of each row: `y = e^(x - max) / sum`. X and Y have the same shape.
@@ -17,6 +21,32 @@ impl Kernels {
         check_rows_are_contiguous("X", x)?;
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.softmax)(x, y) };
+        Ok(())
+    }
+
+    /// The logarithm of each row's softmax: `y = (x - max) - ln(sum e^(x - max))`, in nats. X and Y have the same
+    /// shape.
+    ///
+    /// Small probabilities keep their digits, and none becomes ln 0: the error stays below `2^-22 (1 + |y|)`, tested up
+    /// to 1000 columns. -inf gives -inf; a row that holds NaN or +inf, or only -inf, gives NaN throughout.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of X are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let mut y = [0.0; 2];
+    /// let x = MatRef::new(&[0.0, 1000.0], 1, 2)?;
+    /// Kernels::best().log_softmax(x, MatMut::new(&mut y, 1, 2)?)?;
+    /// assert_eq!(y, [-1000.0, 0.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn log_softmax(self, x: MatRef<'_>, y: MatMut<'_>) -> Result<(), Error> {
+        check_shape("Y", y.shape(), x.shape())?;
+        check_rows_are_contiguous("X", x)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.log_softmax)(x, y) };
         Ok(())
     }
 
@@ -40,9 +70,7 @@ impl Kernels {
         predictions: &mut [u32],
     ) -> Result<(), Error> {
         let (rows, classes) = logits.shape();
-        if batch == 0 {
-            return Err(Error::Length { what: "batch", expected: rows.max(1), found: 0 });
-        }
+        check_batch(batch, rows)?;
         check_rows_are_contiguous("logits", logits)?;
         check_len("labels", labels.len(), rows)?;
         check_len("losses", losses.len(), rows)?;
@@ -59,7 +87,101 @@ impl Kernels {
         Ok(())
     }
 
-    /// The first column that holds each row's maximum; [`NO_CLASS`](crate::NO_CLASS) for a row that is empty or holds a NaN.
+    /// [`Kernels::softmax_cross_entropy`] with a distribution over the classes for each row instead of a label: one-hot
+    /// rows (which give the same bits as their labels), smoothed ones, or mixtures.
+    ///
+    /// Per row: `losses = sum t (ln(sum e^(x - max)) + (max - x))` in nats over the columns whose target `t` is not
+    /// zero (so that a logit of -inf costs nothing there), `predictions` = the first column of the logits' maximum
+    /// ([`NO_CLASS`](crate::NO_CLASS) where the row holds a NaN), and, if it is given, `gradient = (softmax(x) - t) /
+    /// batch`. It is the loss' gradient where the targets of a row sum to 1, which is not checked (as in TensorFlow).
+    /// `targets` and `gradient` have the shape of the logits; `batch` is the size of the whole batch. A row of logits
+    /// that holds NaN or +inf, or only -inf, gives a NaN loss and gradient; a NaN target makes its row's loss and its
+    /// element's gradient NaN.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Length`] (also for an empty batch); [`Error::Stride`] where the rows of the logits or
+    /// the targets are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let logits = MatRef::new(&[0.0, 0.0], 1, 2)?;
+    /// let smoothed = MatRef::new(&[0.75, 0.25], 1, 2)?;
+    /// let (mut delta, mut loss, mut class) = ([0.0; 2], [0.0f32], [0]);
+    /// let gradient = Some(MatMut::new(&mut delta, 1, 2)?);
+    /// Kernels::best().softmax_cross_entropy_soft(logits, smoothed, 1, gradient, &mut loss, &mut class)?;
+    /// assert!((loss[0] - 0.6931472).abs() < 1e-6); // ln 2
+    /// assert_eq!(delta, [-0.25, 0.25]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn softmax_cross_entropy_soft(
+        self,
+        logits: MatRef<'_>,
+        targets: MatRef<'_>,
+        batch: usize,
+        gradient: Option<MatMut<'_>>,
+        losses: &mut [f32],
+        predictions: &mut [u32],
+    ) -> Result<(), Error> {
+        let rows = logits.rows();
+        check_batch(batch, rows)?;
+        check_shape("targets", targets.shape(), logits.shape())?;
+        check_rows_are_contiguous("logits", logits)?;
+        check_rows_are_contiguous("targets", targets)?;
+        check_len("losses", losses.len(), rows)?;
+        check_len("predictions", predictions.len(), rows)?;
+        if let Some(gradient) = &gradient {
+            check_shape("gradient", gradient.shape(), logits.shape())?;
+        }
+        let call = SoftCrossEntropy { logits, targets, batch: batch as f32, gradient, losses, predictions };
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.soft_cross_entropy)(call) };
+        Ok(())
+    }
+
+    /// Binary cross-entropy of one logit z a sample, for a network that ends in a logistic function, with its gradient
+    /// in the same pass. `targets` are 0 or 1, or, smoothed, between.
+    ///
+    /// Per sample: `losses = max(z, 0) - z t + ln(1 + e^-|z|)` in nats, where neither the exponential overflows nor the
+    /// logarithm loses the digits of a small e (1 + e is corrected by what its rounding lost, as in GNU GSL's `log1p`):
+    /// within 3 ULP for targets of 0 and 1. If it is given, `gradient = (sigmoid(z) - t) / batch`, the gradient of the
+    /// batch's mean loss, with the bits of [`Kernels::sigmoid`]. `batch` is the size of the whole batch, also where the
+    /// slices are only a part of it. NaN passes; an infinite logit gives a loss of NaN or +inf.
+    ///
+    /// # Errors
+    /// [`Error::Length`] (also for an empty batch).
+    ///
+    /// ```
+    /// let (mut delta, mut losses) = ([0.0; 2], [0.0f32; 2]);
+    /// let kernels = mnist_fast_kernels::Kernels::best();
+    /// kernels.binary_cross_entropy(&[0.0, 100.0], &[1.0, 0.0], 2, Some(&mut delta), &mut losses)?;
+    /// assert!((losses[0] - 0.6931472).abs() < 1e-6); // ln 2
+    /// assert_eq!((losses[1], delta), (100.0, [-0.25, 0.5]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn binary_cross_entropy(
+        self,
+        logits: &[f32],
+        targets: &[f32],
+        batch: usize,
+        gradient: Option<&mut [f32]>,
+        losses: &mut [f32],
+    ) -> Result<(), Error> {
+        let rows = logits.len();
+        check_batch(batch, rows)?;
+        check_len("targets", targets.len(), rows)?;
+        check_len("losses", losses.len(), rows)?;
+        if let Some(gradient) = &gradient {
+            check_len("gradient", gradient.len(), rows)?;
+        }
+        let call = BinaryCrossEntropy { logits, targets, batch: batch as f32, gradient, losses };
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.binary_cross_entropy)(call) };
+        Ok(())
+    }
+
+    /// The first column that holds each row's maximum; [`NO_CLASS`](crate::NO_CLASS) for a row that is empty or holds a
+    /// NaN.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::Stride`] where the rows of X are not contiguous.

@@ -21,5 +21,10 @@ pub(super) fn max(row: &[f32]) -> f32 {
 
 /// The sum of `f(x)`.
 pub(super) fn sum_of(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    reduce(row.iter().map(|x| f(*x)), 0.0, |a, b| a + b)
+    sum(row.iter().map(|x| f(*x)))
+}
+
+/// The sum.
+pub(super) fn sum(row: impl Iterator<Item = f32>) -> f32 {
+    reduce(row, 0.0, |a, b| a + b)
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod binary_cross_entropy;
 mod convert;
 mod dense;
 pub mod fma;
@@ -40,6 +41,9 @@ pub(crate) static TABLE: Table = Table {
     tanh_gradient: activation::tanh_gradient,
     softmax: softmax::softmax,
     softmax_cross_entropy: softmax::softmax_cross_entropy,
+    log_softmax: softmax::log_softmax,
+    soft_cross_entropy: softmax::soft_cross_entropy,
+    binary_cross_entropy: binary_cross_entropy::binary_cross_entropy,
     argmax: softmax::argmax,
     rmsprop: optimizer::rmsprop,
     sgd: optimizer::sgd,

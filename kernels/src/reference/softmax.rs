@@ -1,7 +1,7 @@
-//! Softmax, softmax with cross-entropy, argmax.
+//! Softmax and its logarithm, softmax with cross-entropy, argmax.
 
 use super::{lanes, math};
-use crate::table::{CrossEntropy, NO_CLASS};
+use crate::table::{CrossEntropy, NO_CLASS, SoftCrossEntropy};
 use crate::view::{MatMut, MatRef};
 
 /// `y = e^(x - max) / sum`, row by row.
@@ -34,6 +34,36 @@ pub(super) fn softmax_cross_entropy(mut call: CrossEntropy<'_>) {
             for (j, (x, d)) in row.iter().zip(to).enumerate() {
                 let p = math::exp(x - max) / sum;
                 *d = (if j == label { p - 1.0 } else { p }) / call.batch;
+            }
+        }
+    }
+}
+
+/// `y = (x - max) - ln(sum)`, row by row.
+pub(super) fn log_softmax(x: MatRef<'_>, mut y: MatMut<'_>) {
+    for i in 0..x.rows() {
+        let (Some(row), Some(to)) = (x.row(i), y.row_mut(i)) else { continue };
+        let max = lanes::max(row);
+        let ln_sum = math::ln(lanes::sum_of(row, |x| math::exp(x - max)));
+        for (x, y) in row.iter().zip(to) {
+            *y = (x - max) - ln_sum;
+        }
+    }
+}
+
+/// Loss: the sum of `t (ln(sum) + (max - x))` over the columns whose target t is not zero; gradient `(p - t) / batch`.
+pub(super) fn soft_cross_entropy(mut call: SoftCrossEntropy<'_>) {
+    for i in 0..call.logits.rows() {
+        let (Some(row), Some(targets)) = (call.logits.row(i), call.targets.row(i)) else { continue };
+        let max = lanes::max(row);
+        let sum = lanes::sum_of(row, |x| math::exp(x - max));
+        let ln_sum = math::ln(sum);
+        let term = |(x, t): (&f32, &f32)| if *t == 0.0 { 0.0 } else { t * (ln_sum + (max - x)) };
+        call.losses[i] = lanes::sum(row.iter().zip(targets).map(term));
+        call.predictions[i] = argmax_of(row);
+        if let Some(to) = call.gradient.as_mut().and_then(|g| g.row_mut(i)) {
+            for ((x, t), d) in row.iter().zip(targets).zip(to) {
+                *d = (math::exp(x - max) / sum - t) / call.batch;
             }
         }
     }
