@@ -1,4 +1,5 @@
-//! SGEMM throughput on one thread: ours on every exact ISA, against other crates and a naive loop.
+//! SGEMM throughput on one thread: ours on every exact ISA, against other crates, libraries that are installed, and a
+//! naive loop. After it, other operations against separate passes and plain loops.
 //!
 //! `cargo bench` runs it from the workspace's root; `cargo bench -- --help` lists its options. Every result is
 //! checked against f64 before it is timed, and the ISAs against each other, bit for bit. Contenders take turns,
@@ -8,6 +9,7 @@ mod contenders;
 mod correctness;
 mod libraries;
 mod measuring;
+mod ops;
 mod reporting;
 mod rivals;
 mod shapes;
@@ -24,11 +26,13 @@ use mnist_fast_benches::timing::{Plan, Throughput};
 use crate::contenders::{Contender, contenders};
 use crate::correctness::check_all;
 use crate::measuring::measure;
-use crate::reporting::{gflops, header, json_line, percent, places, summary, table};
+use crate::ops::ops;
+use crate::reporting::{header, json_line, op_json_line, ops_table, places, result_line, summary, table};
 use crate::shapes::{Operands, Shape, groups};
 
 const HELP: &str = "\
-SGEMM throughput on one thread: GFLOP/s, and percent of the FMA peak measured beside it.
+SGEMM throughput on one thread: GFLOP/s, and percent of the FMA peak measured beside it. Then dense layers in one pass
+against several, and RMSprop, softmax and exp against plain loops.
 
 usage: cargo bench -- [options] [filter]...
 
@@ -36,8 +40,10 @@ usage: cargo bench -- [options] [filter]...
   --json FILE  also write one JSON line per result; FILE is relative to the workspace
   --help       this text
 
-A filter is a text in the shape or in the contender; of several, all must match:
+A filter is a text in the shape, in an operation's name or in the contender; of several, all must match:
   cargo bench -- 'TN 784' 'ours avx2'
+OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed, each on one thread, with the kernels it chooses
+itself: OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE and DNNL_MAX_CPU_ISA are taken out of the environment. BLIS_ARCH_TYPE is not.
 Shapes are m x n x k; C is m x n. NN = A B, TN = A^T B, NT = A B^T, all row-major.
 Without cargo's --bench (so under `cargo test --benches`) results are checked and not timed.
 ";
@@ -69,7 +75,13 @@ fn run() -> Result<(), Failure> {
         .map(|shape| (*shape, chosen_for(shape)))
         .filter(|(_, chosen)| !chosen.is_empty())
         .collect();
-    if work.is_empty() {
+    let mut ops = ops();
+    for op in &mut ops {
+        let case = format!("{} {}", op.name, op.shape);
+        op.forms.retain(|form| options.selects(&case, &form.label()));
+    }
+    ops.retain(|op| !op.forms.is_empty());
+    if work.is_empty() && ops.is_empty() {
         let filters = options.filters.join("' '");
         return Err(Failure(
             format!(
@@ -96,6 +108,8 @@ fn run() -> Result<(), Failure> {
 
     let mut results = Vec::new();
     let mut lines = String::new();
+    let checks = work.iter().map(|(_, chosen)| chosen.len()).sum::<usize>()
+        + ops.iter().map(|op| op.forms.len()).sum::<usize>();
     for (shape, chosen) in &work {
         let x = Operands::new(*shape);
         let mut checked: Vec<&mut Contender> =
@@ -106,25 +120,28 @@ fn run() -> Result<(), Failure> {
         }
         writeln!(out, "{shape}").map_err(broken)?;
         for result in measure(&x, chosen, &mut contenders, &peaks, &mut highest, plan) {
-            let Throughput { median, best, spread } = result.throughput;
-            writeln!(
-                out,
-                "  {:<22} {:>5} GFLOP/s {:>5} of peak   best {:>5}   spread {:>3.0}%{}",
-                labels[result.contender],
-                gflops(median),
-                percent(result.percent_of_peak),
-                gflops(best),
-                100.0 * spread,
-                if spread > Throughput::SPREAD_LIMIT { " !" } else { "" },
-            )
-            .map_err(broken)?;
+            let line = result_line(&labels[result.contender], result.throughput, result.percent_of_peak);
+            writeln!(out, "{line}").map_err(broken)?;
             lines += &json_line(&result, &contenders[result.contender]);
             results.push(result);
         }
     }
+    let mut op_results = Vec::new();
+    for mut op in ops {
+        op.check().map_err(|what| Failure(what, 1))?;
+        if !options.measure {
+            continue;
+        }
+        writeln!(out, "{} {}", op.name, op.shape).map_err(broken)?;
+        let throughputs = op.measure(plan);
+        for (form, &throughput) in op.forms.iter().zip(&throughputs) {
+            writeln!(out, "{}", result_line(&form.label(), throughput, None)).map_err(broken)?;
+            lines += &op_json_line(&op, form, throughput);
+        }
+        op_results.push((op, throughputs));
+    }
     if !options.measure {
-        let count: usize = work.iter().map(|(_, chosen)| chosen.len()).sum();
-        return writeln!(out, "{count} results on {} shapes agree with f64", work.len()).map_err(broken);
+        return writeln!(out, "{checks} results agree with f64").map_err(broken);
     }
 
     if let Some(json) = json {
@@ -133,19 +150,29 @@ fn run() -> Result<(), Failure> {
             .map_err(|error| Failure(format!("cannot write {}: {error}", target.display()), 1))?;
         writeln!(out, "\nwritten: {}", target.display()).map_err(broken)?;
     }
-    let mut end = format!("\n{}\n", table(&results, &groups, &contenders));
-    for (peak, gflops) in peaks.iter().zip(&highest) {
-        end += &format!("FMA peak {}: {gflops:.0} GFLOP/s at best in this run\n", peak.isa);
-    }
-    let void = results.iter().filter(|r| r.throughput.spread > Throughput::SPREAD_LIMIT).count();
-    if void > 0 {
+    let mut end = String::new();
+    if !op_results.is_empty() {
         end += &format!(
-            "{void} of {} results (marked ! above) spread by more than 25 %: the machine was not idle, \
-             and they are void\n",
-            results.len()
+            "\n{}separate: ours, a pass for each step; loop and libm: as one writes it first\n",
+            ops_table(&op_results)
         );
     }
-    end += "Cells and ratios: each one's best round; * the best rival of the row.\n";
+    if !results.is_empty() {
+        end += &format!("\n{}\n", table(&results, &groups, &contenders));
+        for (peak, gflops) in peaks.iter().zip(&highest) {
+            end += &format!("FMA peak {}: {gflops:.0} GFLOP/s at best in this run\n", peak.isa);
+        }
+        end += "Cells and ratios: each one's best round; * the best rival of the row.\n";
+    }
+    let of_ops = op_results.iter().flat_map(|(_, throughputs)| throughputs);
+    let spreads = results.iter().map(|result| &result.throughput).chain(of_ops).map(|t| t.spread);
+    let void = spreads.filter(|&spread| spread > Throughput::SPREAD_LIMIT).count();
+    if void > 0 {
+        end += &format!(
+            "{void} of {checks} results (marked ! above) spread by more than 25 %: the machine was not idle, \
+             and they are void\n",
+        );
+    }
     for line in summary(&results, &contenders) {
         end += &line;
         end += "\n";

@@ -8,14 +8,15 @@ use mnist_fast_kernels::Isa;
 
 use crate::contenders::{Contender, Role};
 use crate::measuring::Measured;
+use crate::ops::{Form, Op};
 use crate::shapes::{Group, Shape};
 
 /// Three digits, so that slow and fast ones line up.
-pub(crate) fn gflops(value: f64) -> String {
+fn gflops(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
-pub(crate) fn percent(value: Option<f64>) -> String {
+fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_string(), |value| format!("{value:.0}%"))
 }
 
@@ -49,6 +50,19 @@ pub(crate) fn header(contenders: &[Contender], absent: &[String], peaks: &[Peak]
     )
 }
 
+/// A result as it is told while the others still run.
+pub(crate) fn result_line(label: &str, throughput: Throughput, percent_of_peak: Option<f64>) -> String {
+    let Throughput { median, best, spread } = throughput;
+    format!(
+        "  {label:<22} {:>5} GFLOP/s {:>5} of peak   best {:>5}   spread {:>3.0}%{}",
+        gflops(median),
+        percent(percent_of_peak),
+        gflops(best),
+        100.0 * spread,
+        if spread > Throughput::SPREAD_LIMIT { " !" } else { "" },
+    )
+}
+
 /// The JSON line of a result. No text in it needs an escape: names and shapes are ours.
 pub(crate) fn json_line(result: &Measured, contender: &Contender) -> String {
     let Throughput { median, best, spread } = result.throughput;
@@ -62,6 +76,46 @@ pub(crate) fn json_line(result: &Measured, contender: &Contender) -> String {
         contender.isa,
         100.0 * spread,
     )
+}
+
+/// The JSON line of another operation's result. No peak: what bounds these is not the multiplications alone.
+pub(crate) fn op_json_line(op: &Op, form: &Form, throughput: Throughput) -> String {
+    let Throughput { median, best, spread } = throughput;
+    format!(
+        "{{\"bench\":\"mnist-fast\",\"op\":\"{}\",\"shape\":\"{}\",\"contender\":\"{}\",\"isa\":\"{}\",\
+         \"threads\":1,\"gflops\":{median:.4},\"percent_of_peak\":null,\"best_gflops\":{best:.4},\
+         \"spread_percent\":{:.2}}}\n",
+        op.name,
+        op.shape,
+        form.name,
+        form.isa,
+        100.0 * spread,
+    )
+}
+
+/// The best round of each form of each operation, as microseconds a call.
+pub(crate) fn ops_table(results: &[(Op, Vec<Throughput>)]) -> Table {
+    let mut columns: Vec<(&str, &str)> = Vec::new();
+    for form in results.iter().flat_map(|(op, _)| &op.forms) {
+        if !columns.contains(&(form.name, form.isa)) {
+            columns.push((form.name, form.isa));
+        }
+    }
+    let mut table = Table::default();
+    let head = |first: &str, text: fn(&(&'static str, &'static str)) -> &'static str| {
+        [first].into_iter().chain(columns.iter().map(text)).map(str::to_string).collect()
+    };
+    table.row(head("best us a call", |column| column.0));
+    table.row(head("", |column| column.1));
+    for (op, throughputs) in results {
+        let cell = |&column: &(&str, &str)| {
+            let at = op.forms.iter().position(|form| (form.name, form.isa) == column);
+            at.map_or_else(|| "-".to_string(), |at| format!("{:.2}", op.flop / throughputs[at].best / 1e3))
+        };
+        let name = format!("  {} {}", op.name, op.shape);
+        table.row([name].into_iter().chain(columns.iter().map(cell)).collect());
+    }
+    table
 }
 
 /// What `contender` reached on `shape`.
