@@ -31,6 +31,9 @@ macro_rules! stamp_table {
             log_softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::log_softmax;
             soft_cross_entropy(call: SoftCrossEntropy<'_>) = softmax::soft_cross_entropy;
             binary_cross_entropy(call: BinaryCrossEntropy<'_>) = binary::binary_cross_entropy;
+            row_sum(x: MatRef<'_>, to: &mut [f32]) = rows::sum;
+            row_max(x: MatRef<'_>, to: &mut [f32]) = rows::max;
+            row_norm2(x: MatRef<'_>, to: &mut [f32]) = rows::norm2;
             argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
             dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
             rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
@@ -45,7 +48,7 @@ macro_rules! stamp_table {
 
         use $crate::gemm::pack::pack_columns as pack;
         use $crate::generic::binary_cross_entropy as binary;
-        use $crate::generic::{activation, convert, dense, math, optimizer, relu, softmax};
+        use $crate::generic::{activation, convert, dense, math, optimizer, relu, rows, softmax};
         use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
         use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy};
         use $crate::view::{MatMut, MatRef};
@@ -149,6 +152,9 @@ macro_rules! stamp_table {
             log_softmax,
             soft_cross_entropy,
             binary_cross_entropy,
+            row_sum,
+            row_max,
+            row_norm2,
             argmax,
             rmsprop,
             sgd,

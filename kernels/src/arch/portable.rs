@@ -8,7 +8,9 @@ use wide::{f32x16, i32x16};
 
 use crate::Isa;
 use crate::generic::simd::{LANES, Simd};
-use crate::generic::{self, activation, binary_cross_entropy, convert, dense, math, optimizer, softmax};
+use crate::generic::{
+    self, activation, binary_cross_entropy, convert, dense, math, optimizer, rows, softmax,
+};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
@@ -190,6 +192,9 @@ pub(crate) static TABLE: Table = Table {
     log_softmax: |x, y| softmax::log_softmax(Portable, x, y),
     soft_cross_entropy: |call| softmax::soft_cross_entropy(Portable, call),
     binary_cross_entropy: |call| binary_cross_entropy::binary_cross_entropy(Portable, call),
+    row_sum: |x, to| rows::sum(Portable, x, to),
+    row_max: |x, to| rows::max(Portable, x, to),
+    row_norm2: |x, to| rows::norm2(Portable, x, to),
     argmax: |x, to| softmax::argmax(Portable, x, to),
     rmsprop: |rule, step, v| optimizer::rmsprop(Portable, rule, step, v),
     sgd: |rule, step| optimizer::sgd(Portable, rule, step),

@@ -7,5 +7,6 @@ pub(crate) mod dense;
 pub(crate) mod math;
 pub(crate) mod optimizer;
 pub(crate) mod relu;
+pub(crate) mod rows;
 pub(crate) mod simd;
 pub(crate) mod softmax;

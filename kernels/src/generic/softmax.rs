@@ -10,7 +10,7 @@ use crate::view::{MatMut, MatRef};
 
 /// The largest element; NaN or not where the row holds one. An empty row gives -inf.
 #[inline(always)]
-fn row_max<S: Simd>(s: S, row: &[f32]) -> f32 {
+pub(super) fn row_max<S: Simd>(s: S, row: &[f32]) -> f32 {
     let absent = s.splat(f32::NEG_INFINITY);
     let mut max = absent;
     for x in row.chunks(LANES) {

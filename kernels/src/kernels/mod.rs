@@ -6,6 +6,7 @@ mod dense;
 mod gemm;
 mod math;
 mod optimizer;
+mod rows;
 mod softmax;
 
 use core::fmt;

@@ -16,8 +16,7 @@ pub enum Epsilon {
 
 /// RMSprop, without momentum and not centred; by default as Keras 3 defines it, with epsilon inside the root.
 ///
-/// PyTorch's defaults are `RmsProp { learning_rate: 1e-2, rho: 0.99, epsilon: 1e-8, epsilon_at: Epsilon::OutsideRoot
-/// }`.
+/// PyTorch's defaults are a learning rate of 1e-2, a rho of 0.99 and an epsilon of 1e-8, [`Epsilon::OutsideRoot`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
     /// The learning rate; Keras' default is 1e-3.
@@ -159,7 +158,8 @@ impl Kernels {
     /// as in Keras 3), or `w = w - lr g / (sqrt(v) + epsilon)` with [`Epsilon::OutsideRoot`] (as in PyTorch).
     ///
     /// `w`, `v` and `gradient` have one length; `v` starts at 0. `rho v + ...` is one fused multiply-add; a `v` below
-    /// 2^-100 becomes +0, so that decay makes no denormals. A NaN or infinite gradient makes its weight NaN.
+    /// 2^-100 becomes +0, so that decay makes no denormals. A NaN or infinite gradient makes its weight NaN; one whose square
+    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -239,7 +239,8 @@ impl Kernels {
     ///
     /// `w`, `m`, `v` and `gradient` have one length; `m` and `v` start at 0. `alpha` is computed in f64 and rounded
     /// once; the two means are one fused multiply-add each; state below 2^-100 in magnitude becomes +0, so that decay
-    /// makes no denormals. A NaN or infinite gradient makes its weight NaN. A step with `g = 0` moves the weights.
+    /// makes no denormals. A NaN or infinite gradient makes its weight NaN; one whose square
+    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is. A step with `g = 0` moves the weights.
     ///
     /// # Errors
     /// [`Error::Length`].

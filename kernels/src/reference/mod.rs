@@ -14,6 +14,7 @@ mod lanes;
 mod math;
 mod optimizer;
 mod relu;
+mod rows;
 mod softmax;
 mod sqrt;
 
@@ -44,6 +45,9 @@ pub(crate) static TABLE: Table = Table {
     log_softmax: softmax::log_softmax,
     soft_cross_entropy: softmax::soft_cross_entropy,
     binary_cross_entropy: binary_cross_entropy::binary_cross_entropy,
+    row_sum: rows::sum,
+    row_max: rows::max,
+    row_norm2: rows::norm2,
     argmax: softmax::argmax,
     rmsprop: optimizer::rmsprop,
     sgd: optimizer::sgd,
