@@ -39,6 +39,7 @@ pub(crate) struct Table {
     pub(crate) momentum: unsafe fn(MomentumF32, Step<'_>, &mut [f32]),
     pub(crate) adam: unsafe fn(AdamF32, Step<'_>, &mut [f32], &mut [f32]),
     pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
+    pub(crate) scale_u8: unsafe fn(&[u8], f32, f32, &mut [f32]),
     pub(crate) exp: unsafe fn(&mut [f32]),
     pub(crate) ln: unsafe fn(&mut [f32]),
     /// The GEMM's tiles, where it has any.

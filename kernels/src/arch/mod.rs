@@ -41,6 +41,7 @@ macro_rules! stamp_table {
             momentum(rule: MomentumF32, step: Step<'_>, m: &mut [f32]) = optimizer::momentum;
             adam(rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) = optimizer::adam;
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
+            scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
             pack_columns(from: MatRef<'_>, to: MatMut<'_>) = pack;
@@ -161,6 +162,7 @@ macro_rules! stamp_table {
             momentum,
             adam,
             unit_from_u8,
+            scale_u8,
             exp,
             ln,
             tiles: Some(&TILES),

@@ -201,6 +201,7 @@ pub(crate) static TABLE: Table = Table {
     momentum: |rule, step, m| optimizer::momentum(Portable, rule, step, m),
     adam: |rule, step, m, v| optimizer::adam(Portable, rule, step, m, v),
     unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
+    scale_u8: |bytes, scale, shift, to| convert::scale_u8(Portable, bytes, scale, shift, to),
     exp: |x| math::exp_slice(Portable, x),
     ln: |x| math::ln_slice(Portable, x),
     tiles: None,

@@ -1,4 +1,4 @@
-//! Bytes to unit floats.
+//! Bytes to floats: unit floats, or any scale and shift.
 
 use super::simd::{LANES, Simd};
 
@@ -15,6 +15,22 @@ pub(crate) fn unit_from_u8<S: Simd>(s: S, bytes: &[u8], to: &mut [f32]) {
         let mut bytes = [0; LANES];
         bytes[..rest.len()].copy_from_slice(rest);
         s.store(&mut to_rest[..rest.len()], unit(s, s.widen_u8(&bytes)));
+    }
+}
+
+/// `byte scale + shift`, one fused multiply-add.
+#[inline(always)]
+pub(crate) fn scale_u8<S: Simd>(s: S, bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) {
+    let (scale, shift) = (s.splat(scale), s.splat(shift));
+    let (whole, rest) = bytes.as_chunks::<LANES>();
+    let (to_whole, to_rest) = to.split_at_mut(whole.len() * LANES);
+    for (bytes, to) in whole.iter().zip(to_whole.chunks_exact_mut(LANES)) {
+        s.store(to, s.fma(s.widen_u8(bytes), scale, shift));
+    }
+    if !rest.is_empty() {
+        let mut bytes = [0; LANES];
+        bytes[..rest.len()].copy_from_slice(rest);
+        s.store(&mut to_rest[..rest.len()], s.fma(s.widen_u8(&bytes), scale, shift));
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) static TABLE: Table = Table {
     momentum: optimizer::momentum,
     adam: optimizer::adam,
     unit_from_u8: convert::unit_from_u8,
+    scale_u8: convert::scale_u8,
     exp: math::exp_slice,
     ln: math::ln_slice,
     tiles: None,
