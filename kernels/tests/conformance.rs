@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Differences, Random, exact_isas, reference};
-use mnist_fast_kernels::{Activation, Kernels, MatMut, MatRef, RmsProp, Sgd, Workspace};
+use mnist_fast_kernels::{Activation, Epsilon, Kernels, MatMut, MatRef, RmsProp, Sgd, Workspace};
 
 /// Written around and between what a kernel may write.
 const GUARD: f32 = 12345.5;
@@ -347,7 +347,12 @@ fn dense_layer() {
 #[test]
 fn weight_updates_are_gradient_and_step() {
     let (mut ws, mut differences) = (Workspace::new(), Differences::new());
-    let (rmsprop, sgd) = (RmsProp::default(), Sgd { learning_rate: 0.1 });
+    let sgd = Sgd { learning_rate: 0.1 };
+    let rules = [
+        Some(RmsProp::default()),
+        Some(RmsProp { epsilon_at: Epsilon::OutsideRoot, ..RmsProp::default() }),
+        None, // SGD
+    ];
     let shapes = [
         (64, 784, 128),
         (64, 128, 10),
@@ -365,35 +370,35 @@ fn weight_updates_are_gradient_and_step() {
         let v: Vec<f32> = random.vec(inputs * outputs).iter().map(|x| x * x).collect();
         let x = MatRef::new(&x, batch, inputs).unwrap();
         let delta = MatRef::new(&delta, batch, outputs).unwrap();
-        let plain = |kernels: Kernels, use_rmsprop: bool, ws: &mut Workspace<'_>| {
+        let plain = |kernels: Kernels, rmsprop: Option<RmsProp>, ws: &mut Workspace<'_>| {
             let (mut w, mut v, mut dw) = (w.clone(), v.clone(), vec![GUARD; inputs * outputs]);
             kernels
                 .dense_weight_gradient(x, delta, MatMut::new(&mut dw, inputs, outputs).unwrap(), ws)
                 .unwrap();
-            match use_rmsprop {
-                true => kernels.rmsprop(&rmsprop, &mut w, &mut v, &dw).unwrap(),
-                false => kernels.sgd(&sgd, &mut w, &dw).unwrap(),
+            match rmsprop {
+                Some(rule) => kernels.rmsprop(&rule, &mut w, &mut v, &dw).unwrap(),
+                None => kernels.sgd(&sgd, &mut w, &dw).unwrap(),
             }
             (w, v)
         };
-        let fused = |kernels: Kernels, use_rmsprop: bool, ws: &mut Workspace<'_>| {
+        let fused = |kernels: Kernels, rmsprop: Option<RmsProp>, ws: &mut Workspace<'_>| {
             let (mut w, mut v) = (w.clone(), v.clone());
             let at = outputs / 3;
             let parts = |m| MatMut::new(m, inputs, outputs).unwrap().split_at_column(at).unwrap();
             let (left, right) = (parts(&mut w), parts(&mut v));
             for (w, v, columns) in [(left.0, right.0, 0..at), (left.1, right.1, at..outputs)] {
                 let delta = delta.column_range(columns).unwrap();
-                match use_rmsprop {
-                    true => kernels.dense_weight_update_rmsprop(&rmsprop, x, delta, w, v, ws).unwrap(),
-                    false => kernels.dense_weight_update_sgd(&sgd, x, delta, w, ws).unwrap(),
+                match rmsprop {
+                    Some(rule) => kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, ws).unwrap(),
+                    None => kernels.dense_weight_update_sgd(&sgd, x, delta, w, ws).unwrap(),
                 }
             }
             (w, v)
         };
-        for use_rmsprop in [true, false] {
-            let expected = plain(reference(), use_rmsprop, &mut ws);
+        for rule in rules {
+            let expected = plain(reference(), rule, &mut ws);
             for kernels in exact_isas().into_iter().chain([reference()]) {
-                for found in [plain(kernels, use_rmsprop, &mut ws), fused(kernels, use_rmsprop, &mut ws)] {
+                for found in [plain(kernels, rule, &mut ws), fused(kernels, rule, &mut ws)] {
                     let what = || format!("{} update of {batch}x{inputs}x{outputs}", kernels.isa());
                     differences.compare(what, &expected.0, &found.0);
                     differences.compare(what, &expected.1, &found.1);
