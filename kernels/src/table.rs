@@ -96,6 +96,9 @@ pub(crate) struct DenseWeightUpdate<'a> {
 pub(crate) enum UpdateRule<'a> {
     Sgd(SgdF32),
     RmsProp(RmsPropF32, MatMut<'a>),
+    Momentum(MomentumF32, MatMut<'a>),
+    /// With the mean of gradients and the mean of their squares.
+    Adam(AdamF32, MatMut<'a>, MatMut<'a>),
 }
 
 /// Softmax, loss and gradient of one batch, or of a part of one.

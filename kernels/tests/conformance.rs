@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Differences, Random, exact_isas, reference};
-use mnist_fast_kernels::{Activation, Epsilon, Kernels, MatMut, MatRef, RmsProp, Sgd, Workspace};
+use mnist_fast_kernels::{Activation, Kernels, MatMut, MatRef, RmsProp, Sgd, Workspace};
 
 /// Written around and between what a kernel may write.
 const GUARD: f32 = 12345.5;
@@ -335,73 +335,6 @@ fn dense_layer() {
                         let what = || format!("{} {name} of {batch}x{inputs}x{outputs}", kernels.isa());
                         differences.compare(what, e, f);
                     }
-                }
-            }
-        }
-    }
-    differences.finish();
-}
-
-/// The optimizer's step at the end of the weight gradient's tiles is the gradient and then the step, on any ISA; and
-/// a range of W's columns may be written while its neighbours are somebody else's.
-#[test]
-fn weight_updates_are_gradient_and_step() {
-    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
-    let sgd = Sgd { learning_rate: 0.1 };
-    let rules = [
-        Some(RmsProp::default()),
-        Some(RmsProp { epsilon_at: Epsilon::OutsideRoot, ..RmsProp::default() }),
-        None, // SGD
-    ];
-    let shapes = [
-        (64, 784, 128),
-        (64, 128, 10),
-        (16, 33, 47),
-        (300, 20, 70),
-        (1, 1, 1),
-        (0, 5, 5),
-        (3, 0, 4),
-        (3, 4, 0),
-    ];
-    for (batch, inputs, outputs) in shapes {
-        let mut random = Random::new((batch + 7 * outputs) as u64);
-        let (x, delta) = (random.vec(batch * inputs), random.vec(batch * outputs));
-        let w = random.vec(inputs * outputs);
-        let v: Vec<f32> = random.vec(inputs * outputs).iter().map(|x| x * x).collect();
-        let x = MatRef::new(&x, batch, inputs).unwrap();
-        let delta = MatRef::new(&delta, batch, outputs).unwrap();
-        let plain = |kernels: Kernels, rmsprop: Option<RmsProp>, ws: &mut Workspace<'_>| {
-            let (mut w, mut v, mut dw) = (w.clone(), v.clone(), vec![GUARD; inputs * outputs]);
-            kernels
-                .dense_weight_gradient(x, delta, MatMut::new(&mut dw, inputs, outputs).unwrap(), ws)
-                .unwrap();
-            match rmsprop {
-                Some(rule) => kernels.rmsprop(&rule, &mut w, &mut v, &dw).unwrap(),
-                None => kernels.sgd(&sgd, &mut w, &dw).unwrap(),
-            }
-            (w, v)
-        };
-        let fused = |kernels: Kernels, rmsprop: Option<RmsProp>, ws: &mut Workspace<'_>| {
-            let (mut w, mut v) = (w.clone(), v.clone());
-            let at = outputs / 3;
-            let parts = |m| MatMut::new(m, inputs, outputs).unwrap().split_at_column(at).unwrap();
-            let (left, right) = (parts(&mut w), parts(&mut v));
-            for (w, v, columns) in [(left.0, right.0, 0..at), (left.1, right.1, at..outputs)] {
-                let delta = delta.column_range(columns).unwrap();
-                match rmsprop {
-                    Some(rule) => kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, ws).unwrap(),
-                    None => kernels.dense_weight_update_sgd(&sgd, x, delta, w, ws).unwrap(),
-                }
-            }
-            (w, v)
-        };
-        for rule in rules {
-            let expected = plain(reference(), rule, &mut ws);
-            for kernels in exact_isas().into_iter().chain([reference()]) {
-                for found in [plain(kernels, rule, &mut ws), fused(kernels, rule, &mut ws)] {
-                    let what = || format!("{} update of {batch}x{inputs}x{outputs}", kernels.isa());
-                    differences.compare(what, &expected.0, &found.0);
-                    differences.compare(what, &expected.1, &found.1);
                 }
             }
         }

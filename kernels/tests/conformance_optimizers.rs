@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Differences, Random, all_isas, exact_isas, reference};
-use mnist_fast_kernels::{Adam, AdamW, Epsilon, Kernels, Momentum, RmsProp, Sgd};
+use mnist_fast_kernels::{Adam, AdamW, Epsilon, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd, Workspace};
 
 /// An optimizer as the tests see it: a step on weights and two states, of which it may ignore some.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,76 @@ fn steps_have_the_references_bits() {
                     let what = || format!("{} {rule:?} of {n}, wild: {wild}", kernels.isa());
                     for (expected, found) in expected.iter().zip(run(kernels)) {
                         differences.compare(what, expected, &found);
+                    }
+                }
+            }
+        }
+    }
+    differences.finish();
+}
+
+/// The same step at the end of the weight gradient, on two parts of the columns.
+fn fused_step(
+    kernels: Kernels,
+    rule: Rule,
+    iteration: u64,
+    [w, m, v]: &mut Vectors,
+    (x, delta): (MatRef<'_>, MatRef<'_>),
+    ws: &mut Workspace<'_>,
+) {
+    let outputs = delta.columns();
+    let at = outputs / 3;
+    let parts = |data| MatMut::new(data, x.columns(), outputs).unwrap().split_at_column(at).unwrap();
+    let (w, m, v) = (parts(w), parts(m), parts(v));
+    for (w, m, v, columns) in [(w.0, m.0, v.0, 0..at), (w.1, m.1, v.1, at..outputs)] {
+        let delta = delta.column_range(columns).unwrap();
+        match rule {
+            Rule::Sgd(rule) => kernels.dense_weight_update_sgd(&rule, x, delta, w, ws),
+            Rule::RmsProp(rule) => kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, ws),
+            Rule::Momentum(rule) => kernels.dense_weight_update_momentum(&rule, x, delta, w, m, ws),
+            Rule::Adam(rule) => kernels.dense_weight_update_adam(&rule, iteration, x, delta, w, m, v, ws),
+            Rule::AdamW(rule) => kernels.dense_weight_update_adamw(&rule, iteration, x, delta, w, m, v, ws),
+        }
+        .unwrap();
+    }
+}
+
+/// An optimizer at the end of the gradient's tiles moves weights and state as the gradient and a pass of its own do.
+#[test]
+fn fused_updates_have_the_bits_of_separate_passes() {
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    let shapes = [
+        (64, 784, 128),
+        (64, 128, 10),
+        (16, 33, 47),
+        (600, 20, 70),
+        (1, 1, 1),
+        (0, 5, 5),
+        (3, 0, 4),
+        (3, 4, 0),
+    ];
+    for (batch, inputs, outputs) in shapes {
+        let mut random = Random::new((batch + 7 * outputs) as u64);
+        let (x, delta) = (random.vec(batch * inputs), random.vec(batch * outputs));
+        let vectors = start(&mut random, inputs * outputs, false);
+        let x = MatRef::new(&x, batch, inputs).unwrap();
+        let delta = MatRef::new(&delta, batch, outputs).unwrap();
+        for rule in RULES {
+            let plain = |kernels: Kernels, ws: &mut Workspace<'_>| {
+                let (mut vectors, mut dw) = (vectors.clone(), vec![f32::NAN; inputs * outputs]);
+                let to = MatMut::new(&mut dw, inputs, outputs).unwrap();
+                kernels.dense_weight_gradient(x, delta, to, ws).unwrap();
+                step(kernels, rule, 2, &mut vectors, &dw);
+                vectors
+            };
+            let expected = plain(reference(), &mut ws);
+            for kernels in exact_isas().into_iter().chain([reference()]) {
+                let mut fused = vectors.clone();
+                fused_step(kernels, rule, 2, &mut fused, (x, delta), &mut ws);
+                let what = || format!("{} {rule:?} of {batch}x{inputs}x{outputs}", kernels.isa());
+                for found in [plain(kernels, &mut ws), fused] {
+                    for (expected, found) in expected.iter().zip(&found) {
+                        differences.compare(what, expected, found);
                     }
                 }
             }

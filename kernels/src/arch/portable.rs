@@ -259,6 +259,16 @@ fn dense_weight_update(call: DenseWeightUpdate<'_>) {
                         optimizer::rmsprop(Portable, *rule, step, v);
                     }
                 }
+                UpdateRule::Momentum(rule, m) => {
+                    if let Some(m) = m.row_mut(k) {
+                        optimizer::momentum(Portable, *rule, step, m);
+                    }
+                }
+                UpdateRule::Adam(rule, m, v) => {
+                    if let (Some(m), Some(v)) = (m.row_mut(k), v.row_mut(k)) {
+                        optimizer::adam(Portable, *rule, step, m, v);
+                    }
+                }
             }
         }
     }

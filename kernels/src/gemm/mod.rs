@@ -22,7 +22,7 @@ pub(crate) mod tile;
 use core::ops::Range;
 
 use crate::generic::simd::LANES;
-use crate::table::{Gemm, RmsPropF32, SgdF32};
+use crate::table::Gemm;
 use crate::view::{MatMut, MatRef};
 use crate::workspace::{Blocks, PACKED_COLUMNS, PACKED_DEPTH, PACKED_ROWS};
 use tile::{Tile, TileFinish, TileFn, TileStart, TileUpdate, UpdateFn};
@@ -35,7 +35,7 @@ pub(crate) struct Product<'a> {
     pub(crate) b: MatRef<'a>,
     pub(crate) start: Start<'a>,
     pub(crate) finish: Finish<'a>,
-    /// What is written; with [`Finish::Sgd`] or [`Finish::RmsProp`] the weights.
+    /// What is written; with [`Finish::Update`] the weights.
     pub(crate) c: MatMut<'a>,
     pub(crate) scratch: Blocks<'a>,
 }
@@ -58,17 +58,8 @@ pub(crate) enum Finish<'a> {
     Relu,
     /// Kept where this matrix, of C's shape and with contiguous rows, is above 0, else +0.
     WherePositive(MatRef<'a>),
-    /// The sum is a gradient, and C the weights that it moves.
-    Sgd(SgdF32),
-    /// The same; with the pointer and the row stride of a state of C's shape, which nobody else uses.
-    RmsProp(RmsPropF32, *mut f32, usize),
-}
-
-impl Finish<'_> {
-    /// Whether C is the weights, so that partial sums cannot be kept there.
-    fn is_update(&self) -> bool {
-        matches!(self, Finish::Sgd(_) | Finish::RmsProp(..))
-    }
+    /// The sum is a gradient, and C the weights that it moves, so that C has no room for partial sums.
+    Update(TileUpdate),
 }
 
 impl<'a> From<Gemm<'a>> for Product<'a> {
@@ -123,7 +114,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         return unsafe { run_narrow(tiles, g) };
     }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
-    let limit = if g.finish.is_update() { depth } else { PACKED_DEPTH };
+    let limit = if matches!(g.finish, Finish::Update(_)) { depth } else { PACKED_DEPTH };
     let packs = packs_b(&g);
     for j in (0..n).step_by(PACKED_COLUMNS).map(|start| start..n.min(start + PACKED_COLUMNS)) {
         if packs {
@@ -365,11 +356,7 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
                     Finish::Store | Finish::Relu | Finish::WherePositive(_) => {
                         heights.tiles[height](&tile, start, TileFinish::Store);
                     }
-                    Finish::Sgd(rule) => heights.updates[height](&tile, TileUpdate::Sgd(rule)),
-                    Finish::RmsProp(rule, v, row_stride) => {
-                        let at = v.wrapping_add(i * row_stride + j);
-                        heights.updates[height](&tile, TileUpdate::RmsProp(rule, at, row_stride));
-                    }
+                    Finish::Update(update) => heights.updates[height](&tile, update.from(i, j)),
                 }
             }
         }

@@ -19,9 +19,10 @@
 //! accumulators puts them into memory, and in one function with the others it did so to all of them, in the loop over k
 //! too (measured: 2.5 times slower).
 
-use crate::generic::optimizer::{RmsPropVectors, SgdVectors};
+use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
 use crate::generic::simd::{LANES, Simd};
-use crate::table::{RmsPropF32, SgdF32};
+use crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32};
+use crate::view::MatMut;
 
 /// One tile's work. Strides count elements.
 pub(crate) struct Tile {
@@ -62,12 +63,52 @@ pub(crate) enum TileFinish {
     WherePositive(*const f32, usize),
 }
 
-/// Which optimizer takes the sums as gradients of the weights in C.
+/// An optimizer's state for the weights in C: a matrix of C's shape that nobody else uses.
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    ptr: *mut f32,
+    row_stride: usize,
+}
+
+impl State {
+    pub(crate) fn of(mut state: MatMut<'_>) -> Self {
+        State { ptr: state.as_mut_ptr(), row_stride: state.leading_dimension() }
+    }
+
+    /// The part of the state from element `(i, j)` on.
+    fn from(self, i: usize, j: usize) -> Self {
+        State { ptr: self.ptr.wrapping_add(i * self.row_stride + j), ..self }
+    }
+
+    /// # Safety
+    /// The state has a row `r`.
+    #[inline(always)]
+    unsafe fn row(self, r: usize) -> *mut f32 {
+        // SAFETY: as the caller vouches.
+        unsafe { self.ptr.add(r * self.row_stride) }
+    }
+}
+
+/// Which optimizer takes the sums as gradients of the weights in C, with its state.
 #[derive(Clone, Copy)]
 pub(crate) enum TileUpdate {
     Sgd(SgdF32),
-    /// With its state: a pointer and its row stride.
-    RmsProp(RmsPropF32, *mut f32, usize),
+    RmsProp(RmsPropF32, State),
+    Momentum(MomentumF32, State),
+    /// With the mean of gradients and the mean of their squares.
+    Adam(AdamF32, State, State),
+}
+
+impl TileUpdate {
+    /// The same for the tile of C whose first element is `(i, j)`.
+    pub(crate) fn from(self, i: usize, j: usize) -> Self {
+        match self {
+            TileUpdate::Sgd(rule) => TileUpdate::Sgd(rule),
+            TileUpdate::RmsProp(rule, v) => TileUpdate::RmsProp(rule, v.from(i, j)),
+            TileUpdate::Momentum(rule, m) => TileUpdate::Momentum(rule, m.from(i, j)),
+            TileUpdate::Adam(rule, m, v) => TileUpdate::Adam(rule, m.from(i, j), v.from(i, j)),
+        }
+    }
 }
 
 /// A tile of one ISA with its size built in.
@@ -171,15 +212,44 @@ pub(crate) unsafe fn update_tile<S: Simd, const MR: usize, const NV: usize, cons
                     }
                 }
             }
-            TileUpdate::RmsProp(rule, state, row_stride) => {
+            TileUpdate::RmsProp(rule, state) => {
                 let rule = RmsPropVectors::new(s, rule);
                 for (r, row) in gradients.iter().enumerate() {
-                    let (w, state) = (t.c.add(r * t.c_row_stride), state.add(r * row_stride));
+                    let (w, state) = (t.c.add(r * t.c_row_stride), state.row(r));
                     for (v, g) in row.iter().enumerate() {
                         let old = load::<S, NV, MASKED>(s, w, v, mask);
                         let (moved, x) = rule.step(s, old, load::<S, NV, MASKED>(s, state, v, mask), *g);
                         store::<S, NV, MASKED>(s, w, v, mask, moved);
                         store::<S, NV, MASKED>(s, state, v, mask, x);
+                    }
+                }
+            }
+            TileUpdate::Momentum(rule, state) => {
+                let rule = MomentumVectors::new(s, rule);
+                for (r, row) in gradients.iter().enumerate() {
+                    let (w, state) = (t.c.add(r * t.c_row_stride), state.row(r));
+                    for (v, g) in row.iter().enumerate() {
+                        let old = load::<S, NV, MASKED>(s, w, v, mask);
+                        let (moved, x) = rule.step(s, old, load::<S, NV, MASKED>(s, state, v, mask), *g);
+                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                        store::<S, NV, MASKED>(s, state, v, mask, x);
+                    }
+                }
+            }
+            TileUpdate::Adam(rule, mean, square) => {
+                let rule = AdamVectors::new(s, rule);
+                for (r, row) in gradients.iter().enumerate() {
+                    let (w, mean, square) = (t.c.add(r * t.c_row_stride), mean.row(r), square.row(r));
+                    for (v, g) in row.iter().enumerate() {
+                        let old = load::<S, NV, MASKED>(s, w, v, mask);
+                        let (old_mean, old_square) = (
+                            load::<S, NV, MASKED>(s, mean, v, mask),
+                            load::<S, NV, MASKED>(s, square, v, mask),
+                        );
+                        let (moved, x, y) = rule.step(s, old, old_mean, old_square, *g);
+                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                        store::<S, NV, MASKED>(s, mean, v, mask, x);
+                        store::<S, NV, MASKED>(s, square, v, mask, y);
                     }
                 }
             }

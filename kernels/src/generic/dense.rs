@@ -1,6 +1,7 @@
 //! The dense layer: products that start and end as the layer needs, and the sum of the bias gradient.
 
 use super::simd::{LANES, Simd};
+use crate::gemm::tile::{State, TileUpdate};
 use crate::gemm::{Finish, Product, Start};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
 use crate::view::MatRef;
@@ -51,10 +52,12 @@ pub(crate) fn weight_update(call: DenseWeightUpdate<'_>) -> Product<'_> {
         a: call.x.transposed(),
         b: call.delta,
         start: Start::Beta(0.0),
-        finish: match call.rule {
-            UpdateRule::Sgd(rule) => Finish::Sgd(rule),
-            UpdateRule::RmsProp(rule, mut v) => Finish::RmsProp(rule, v.as_mut_ptr(), v.leading_dimension()),
-        },
+        finish: Finish::Update(match call.rule {
+            UpdateRule::Sgd(rule) => TileUpdate::Sgd(rule),
+            UpdateRule::RmsProp(rule, v) => TileUpdate::RmsProp(rule, State::of(v)),
+            UpdateRule::Momentum(rule, m) => TileUpdate::Momentum(rule, State::of(m)),
+            UpdateRule::Adam(rule, m, v) => TileUpdate::Adam(rule, State::of(m), State::of(v)),
+        }),
         c: call.w,
         scratch: call.scratch,
     }

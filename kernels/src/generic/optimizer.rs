@@ -56,6 +56,71 @@ impl<S: Simd> SgdVectors<S> {
     }
 }
 
+/// The numbers of gradient descent with momentum in vectors.
+pub(crate) struct MomentumVectors<S: Simd> {
+    minus_learning_rate: S::F,
+    momentum: S::F,
+    nesterov: bool,
+}
+
+impl<S: Simd> MomentumVectors<S> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, rule: MomentumF32) -> Self {
+        MomentumVectors {
+            minus_learning_rate: s.splat(-rule.learning_rate),
+            momentum: s.splat(rule.momentum),
+            nesterov: rule.nesterov,
+        }
+    }
+
+    /// `m = momentum m - lr g; w += m`, or with Nesterov `w += momentum m - lr g`: the new w and m.
+    #[inline(always)]
+    pub(crate) fn step(&self, s: S, w: S::F, m: S::F, g: S::F) -> (S::F, S::F) {
+        let downhill = s.mul(self.minus_learning_rate, g);
+        let m = without_tiny(s, s.fma(self.momentum, m, downhill));
+        let moved = if self.nesterov { s.fma(self.momentum, m, downhill) } else { m };
+        (s.add(w, moved), m)
+    }
+}
+
+/// Adam's and AdamW's numbers in vectors.
+pub(crate) struct AdamVectors<S: Simd> {
+    step_size: S::F,
+    beta_1: S::F,
+    one_minus_beta_1: S::F,
+    beta_2: S::F,
+    one_minus_beta_2: S::F,
+    epsilon: S::F,
+    minus_decay: S::F,
+    decays: bool,
+}
+
+impl<S: Simd> AdamVectors<S> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, rule: AdamF32) -> Self {
+        AdamVectors {
+            step_size: s.splat(rule.step_size),
+            beta_1: s.splat(rule.beta_1),
+            one_minus_beta_1: s.splat(rule.one_minus_beta_1),
+            beta_2: s.splat(rule.beta_2),
+            one_minus_beta_2: s.splat(rule.one_minus_beta_2),
+            epsilon: s.splat(rule.epsilon),
+            minus_decay: s.splat(-rule.decay),
+            decays: rule.decay != 0.0,
+        }
+    }
+
+    /// `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g g; w = w - decay w - step m / (sqrt(v) + epsilon)`: the new w, m, v.
+    #[inline(always)]
+    pub(crate) fn step(&self, s: S, w: S::F, m: S::F, v: S::F, g: S::F) -> (S::F, S::F, S::F) {
+        let kept = if self.decays { s.fma(self.minus_decay, w, w) } else { w };
+        let m = without_tiny(s, s.fma(self.beta_1, m, s.mul(self.one_minus_beta_1, g)));
+        let v = without_tiny(s, s.fma(self.beta_2, v, s.mul(self.one_minus_beta_2, s.mul(g, g))));
+        let moved = s.div(s.mul(self.step_size, m), s.add(s.sqrt(v), self.epsilon));
+        (s.sub(kept, moved), m, v)
+    }
+}
+
 /// One step of RMSprop on slices of equal length.
 #[inline(always)]
 pub(crate) fn rmsprop<S: Simd>(s: S, rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) {
@@ -87,14 +152,10 @@ fn without_tiny<S: Simd>(s: S, state: S::F) -> S::F {
 /// One step of gradient descent with momentum on slices of equal length.
 #[inline(always)]
 pub(crate) fn momentum<S: Simd>(s: S, rule: MomentumF32, step: Step<'_>, m: &mut [f32]) {
-    let minus_learning_rate = s.splat(-rule.learning_rate);
-    let decay = s.splat(rule.momentum);
+    let rule = MomentumVectors::new(s, rule);
     let chunks = step.w.chunks_mut(LANES).zip(m.chunks_mut(LANES)).zip(step.gradient.chunks(LANES));
     for ((w, m), g) in chunks {
-        let downhill = s.mul(minus_learning_rate, s.load(g));
-        let new_m = without_tiny(s, s.fma(decay, s.load(m), downhill));
-        let moved = if rule.nesterov { s.fma(decay, new_m, downhill) } else { new_m };
-        let new_w = s.add(s.load(w), moved);
+        let (new_w, new_m) = rule.step(s, s.load(w), s.load(m), s.load(g));
         s.store(w, new_w);
         s.store(m, new_m);
     }
@@ -103,18 +164,11 @@ pub(crate) fn momentum<S: Simd>(s: S, rule: MomentumF32, step: Step<'_>, m: &mut
 /// One step of Adam or AdamW on slices of equal length.
 #[inline(always)]
 pub(crate) fn adam<S: Simd>(s: S, rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) {
-    let (beta_1, one_minus_beta_1) = (s.splat(rule.beta_1), s.splat(rule.one_minus_beta_1));
-    let (beta_2, one_minus_beta_2) = (s.splat(rule.beta_2), s.splat(rule.one_minus_beta_2));
-    let (step_size, epsilon) = (s.splat(rule.step_size), s.splat(rule.epsilon));
-    let minus_decay = s.splat(-rule.decay);
+    let rule = AdamVectors::new(s, rule);
     let state = m.chunks_mut(LANES).zip(v.chunks_mut(LANES));
     for ((w, g), (m, v)) in step.w.chunks_mut(LANES).zip(step.gradient.chunks(LANES)).zip(state) {
-        let (old_w, g) = (s.load(w), s.load(g));
-        let kept = if rule.decay == 0.0 { old_w } else { s.fma(minus_decay, old_w, old_w) };
-        let new_m = without_tiny(s, s.fma(beta_1, s.load(m), s.mul(one_minus_beta_1, g)));
-        let new_v = without_tiny(s, s.fma(beta_2, s.load(v), s.mul(one_minus_beta_2, s.mul(g, g))));
-        let moved = s.div(s.mul(step_size, new_m), s.add(s.sqrt(new_v), epsilon));
-        s.store(w, s.sub(kept, moved));
+        let (new_w, new_m, new_v) = rule.step(s, s.load(w), s.load(m), s.load(v), s.load(g));
+        s.store(w, new_w);
         s.store(m, new_m);
         s.store(v, new_v);
     }

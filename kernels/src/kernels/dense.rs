@@ -1,6 +1,8 @@
 //! Dense layers: forward, gradients, and updates that end in an optimizer.
 
-use super::{Kernels, RmsProp, Sgd, check_len, check_rows_are_contiguous, check_shape};
+use super::{
+    Adam, AdamW, Kernels, Momentum, RmsProp, Sgd, check_len, check_rows_are_contiguous, check_shape,
+};
 use crate::Error;
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
 use crate::view::{MatMut, MatRef};
@@ -122,6 +124,69 @@ impl Kernels {
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Error> {
         self.dense_weight_update(UpdateRule::Sgd(rule.to_f32()), x, delta, w, workspace)
+    }
+
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::momentum`] on W, in one pass that stores no gradient: the same
+    /// bits. W and M, the state, are inputs x outputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn dense_weight_update_momentum(
+        self,
+        rule: &Momentum,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        self.dense_weight_update(UpdateRule::Momentum(rule.to_f32(), m), x, delta, w, workspace)
+    }
+
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adam`] on W, in one pass that stores no gradient: the same bits.
+    /// W, and M and V, the states, are inputs x outputs; `iteration` counts the steps before this one.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    #[allow(clippy::too_many_arguments)] // each is another matrix
+    pub fn dense_weight_update_adam(
+        self,
+        rule: &Adam,
+        iteration: u64,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+        v: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        check_shape("V", v.shape(), w.shape())?;
+        self.dense_weight_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x, delta, w, workspace)
+    }
+
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adamw`] on W, in one pass that stores no gradient: the same bits.
+    /// W, and M and V, the states, are inputs x outputs; `iteration` counts the steps before this one.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    #[allow(clippy::too_many_arguments)] // each is another matrix
+    pub fn dense_weight_update_adamw(
+        self,
+        rule: &AdamW,
+        iteration: u64,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+        v: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        check_shape("V", v.shape(), w.shape())?;
+        let update = UpdateRule::Adam(rule.adam.to_f32(iteration, rule.weight_decay), m, v);
+        self.dense_weight_update(update, x, delta, w, workspace)
     }
 
     fn dense_weight_update(

@@ -90,7 +90,7 @@ impl Default for Momentum {
 }
 
 impl Momentum {
-    fn to_f32(self) -> MomentumF32 {
+    pub(super) fn to_f32(self) -> MomentumF32 {
         MomentumF32 {
             learning_rate: self.learning_rate as f32,
             momentum: self.momentum as f32,
@@ -121,7 +121,7 @@ impl Default for Adam {
 
 impl Adam {
     /// The numbers of step `iteration + 1`, each computed in f64 and rounded once.
-    fn to_f32(self, iteration: u64, weight_decay: f64) -> AdamF32 {
+    pub(super) fn to_f32(self, iteration: u64, weight_decay: f64) -> AdamF32 {
         let t = iteration.saturating_add(1);
         let root = scalar::sqrt(1.0 - scalar::power(self.beta_2, t));
         let step_size = self.learning_rate * root / (1.0 - scalar::power(self.beta_1, t));

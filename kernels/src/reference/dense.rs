@@ -71,6 +71,16 @@ pub(super) fn weight_update(call: DenseWeightUpdate<'_>) {
                         optimizer::rmsprop(*rule, step, &mut v[j..=j]);
                     }
                 }
+                UpdateRule::Momentum(rule, m) => {
+                    if let Some(m) = m.row_mut(k) {
+                        optimizer::momentum(*rule, step, &mut m[j..=j]);
+                    }
+                }
+                UpdateRule::Adam(rule, m, v) => {
+                    if let (Some(m), Some(v)) = (m.row_mut(k), v.row_mut(k)) {
+                        optimizer::adam(*rule, step, &mut m[j..=j], &mut v[j..=j]);
+                    }
+                }
             }
         }
     }
