@@ -62,6 +62,8 @@ pub enum Error {
     UnknownIsa,
     /// This CPU, or this build, cannot run the ISA.
     UnavailableIsa(Isa),
+    /// A matrix is packed for this ISA, which is not that of the kernels.
+    PackedFor(Isa),
 }
 
 impl fmt::Display for Error {
@@ -95,6 +97,7 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Error::UnavailableIsa(isa) => write!(f, "this CPU or build cannot run {isa} kernels"),
+            Error::PackedFor(isa) => write!(f, "the matrix is packed for {isa} kernels: pack it for these"),
         }
     }
 }

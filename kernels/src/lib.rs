@@ -52,9 +52,11 @@ mod workspace;
 pub use arch::prefetch::prefetch;
 pub use error::Error;
 pub use isa::Isa;
-pub use kernels::{Activation, Adam, AdamW, Epsilon, GemmTile, Kernels, Momentum, RmsProp, Sgd, split};
+pub use kernels::{
+    Activation, Adam, AdamW, Epsilon, GemmTile, Kernels, Momentum, PackedB, RmsProp, Sgd, split,
+};
 pub use table::NO_CLASS;
-pub use view::{MatMut, MatRef};
+pub use view::{MatMut, MatRef, StridedMut};
 pub use workspace::Workspace;
 
 /// Runs the README's examples.

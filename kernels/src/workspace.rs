@@ -10,8 +10,6 @@ pub(crate) const PACKED_DEPTH: usize = 512;
 pub(crate) const PACKED_ROWS: usize = 192;
 /// Rows and columns of the block through which a C without contiguous rows is written.
 pub(crate) const STRIDED_SIDE: usize = 64;
-/// Floats that let the packed blocks start on a cache line.
-const ALIGNMENT_SLACK: usize = 16;
 
 /// Scratch memory for one thread. Contents between calls mean nothing.
 #[derive(Debug)]
@@ -19,11 +17,43 @@ pub struct Workspace<'a> {
     buffer: Buffer<'a>,
 }
 
+/// Floats that somebody lent, or that are the crate's own.
 #[derive(Debug)]
-enum Buffer<'a> {
+pub(crate) enum Buffer<'a> {
     Borrowed(&'a mut [f32]),
     #[cfg(feature = "std")]
     Owned(std::vec::Vec<f32>),
+}
+
+impl Buffer<'_> {
+    /// Floats that may be lost, so that what is kept starts on a cache line.
+    pub(crate) const ALIGNMENT_SLACK: usize = 16;
+
+    /// All of it from the first cache line on; from its very start where that cannot be told (under interpreters).
+    pub(crate) fn aligned_mut(&mut self) -> &mut [f32] {
+        let buffer = match self {
+            Buffer::Borrowed(buffer) => &mut **buffer,
+            #[cfg(feature = "std")]
+            Buffer::Owned(buffer) => buffer.as_mut_slice(),
+        };
+        let start = aligned_start(buffer);
+        &mut buffer[start..]
+    }
+
+    /// What [`Buffer::aligned_mut`] gives, to read.
+    pub(crate) fn aligned(&self) -> &[f32] {
+        let buffer = match self {
+            Buffer::Borrowed(buffer) => &**buffer,
+            #[cfg(feature = "std")]
+            Buffer::Owned(buffer) => buffer.as_slice(),
+        };
+        &buffer[aligned_start(buffer)..]
+    }
+}
+
+fn aligned_start(buffer: &[f32]) -> usize {
+    let start = buffer.as_ptr().align_offset(64);
+    if start > Buffer::ALIGNMENT_SLACK { 0 } else { start.min(buffer.len()) }
 }
 
 /// The two packed blocks of a GEMM, each aligned to 64 bytes.
@@ -42,7 +72,7 @@ impl Blocks<'_> {
 impl<'a> Workspace<'a> {
     /// The floats a workspace needs.
     pub const LEN: usize =
-        PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + STRIDED_SIDE * STRIDED_SIDE + ALIGNMENT_SLACK;
+        PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + STRIDED_SIDE * STRIDED_SIDE + Buffer::ALIGNMENT_SLACK;
 
     /// A workspace in `buffer`, of at least [`Workspace::LEN`] elements.
     pub fn from_buffer(buffer: &'a mut [f32]) -> Result<Self, Error> {
@@ -58,13 +88,7 @@ impl<'a> Workspace<'a> {
 
     /// The packed blocks, and a square of side [`STRIDED_SIDE`].
     pub(crate) fn parts(&mut self) -> (Blocks<'_>, &mut [f32]) {
-        let buffer = match &mut self.buffer {
-            Buffer::Borrowed(buffer) => &mut **buffer,
-            #[cfg(feature = "std")]
-            Buffer::Owned(buffer) => buffer.as_mut_slice(),
-        };
-        let start = buffer.as_ptr().align_offset(64).min(ALIGNMENT_SLACK);
-        let (b, rest) = buffer[start..].split_at_mut(PACKED_DEPTH * PACKED_COLUMNS);
+        let (b, rest) = self.buffer.aligned_mut().split_at_mut(PACKED_DEPTH * PACKED_COLUMNS);
         let (a, rest) = rest.split_at_mut(PACKED_DEPTH * PACKED_ROWS);
         (Blocks { a, b }, &mut rest[..STRIDED_SIDE * STRIDED_SIDE])
     }

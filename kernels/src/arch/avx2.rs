@@ -265,11 +265,15 @@ impl Simd for Avx2 {
     }
 }
 
+const REGISTER_BYTES: usize = 32;
+
 // 16 registers. Six rows of one vector (two registers) are 12 accumulators, with two of B and one
-// broadcast of A.
+// broadcast of A. Fewer rows are as many chains in wider tiles.
 simd_table! {
     Avx2, with_avx2_features, crate::Isa::Avx2,
     tiles: [
-        1: [1 2 3 4 5 6],
+        flat 4: [1],
+        flat 2: [1 2 3],
+        tall 1: [1 2 3 4 5 6],
     ]
 }

@@ -189,13 +189,17 @@ impl Simd for Avx512 {
     }
 }
 
+const REGISTER_BYTES: usize = 64;
+
 // 32 registers. Six rows of four vectors are 24 accumulators, with four of B and one broadcast of A;
-// narrower panels get taller tiles, because hiding the FMA latency takes at least 8 chains.
+// narrower panels get taller tiles, because hiding the FMA latency takes at least 8 chains; so do one or two rows get
+// wider ones.
 simd_table! {
     Avx512, with_avx512_features, crate::Isa::Avx512,
     tiles: [
-        4: [1 2 3 4 5 6],
-        2: [1 2 3 4 5 6 7 8 9 10 11 12],
-        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+        flat 8: [1 2],
+        tall 4: [1 2 3 4 5 6],
+        tall 2: [1 2 3 4 5 6 7 8 9 10 11 12],
+        tall 1: [1 2 3 4 5 6 7 8 9 10 11 12],
     ]
 }

@@ -2,7 +2,7 @@
 //! Nothing outside this folder names an intrinsic.
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
-/// (`vectors: [heights]`, the widest first).
+/// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number).
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
     ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt) => {
@@ -15,7 +15,10 @@ macro_rules! simd_table {
 /// Each function enables the features and calls one generic body, which inlines into it.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_table {
-    ([$($feature:tt),*] $token:ident, $isa:expr, [$($vectors:literal: [$($rows:literal)*],)*]) => {
+    (
+        [$($feature:tt),*] $token:ident, $isa:expr,
+        [$($kind:ident $vectors:literal: [$($rows:literal)*],)*]
+    ) => {
         stamp_entries! {
             [$($feature),*] $token,
             relu(x: &mut [f32]) = relu::relu;
@@ -84,6 +87,7 @@ macro_rules! stamp_table {
         static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
             widths: &[$($crate::gemm::TileWidth {
                 vectors: $vectors,
+                flat: tile_kind!($kind),
                 full: $crate::gemm::TileHeights {
                     tiles: &[$(tile::<$rows, $vectors, false>),*],
                     updates: &[$(update_tile::<$rows, $vectors, false>),*],
@@ -93,6 +97,7 @@ macro_rules! stamp_table {
                     updates: &[$(update_tile::<$rows, $vectors, true>),*],
                 },
             }),*],
+            registers: size_of::<<$token as $crate::generic::simd::Simd>::F>() / REGISTER_BYTES,
             pack_columns,
         };
 
@@ -167,6 +172,17 @@ macro_rules! stamp_table {
             ln,
             tiles: Some(&TILES),
         };
+    };
+}
+
+/// Whether tiles of a width are for a few rows only.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! tile_kind {
+    (flat) => {
+        true
+    };
+    (tall) => {
+        false
     };
 }
 

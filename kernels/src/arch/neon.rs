@@ -311,11 +311,15 @@ unsafe fn for_each_selected(m: [uint32x4_t; 4], mut f: impl FnMut(usize)) {
     }
 }
 
+const REGISTER_BYTES: usize = 16;
+
 // 32 registers. Six rows of one vector (four registers) are 24 accumulators, with four of B and one
-// broadcast of A.
+// broadcast of A. Fewer rows are as many chains in wider tiles.
 simd_table! {
     Neon, with_neon_features, crate::Isa::Neon,
     tiles: [
-        1: [1 2 3 4 5 6],
+        flat 4: [1],
+        flat 2: [1 2 3],
+        tall 1: [1 2 3 4 5 6],
     ]
 }

@@ -32,12 +32,20 @@ pub(crate) struct Product<'a> {
     /// Multiplies the elements of A, each rounded once.
     pub(crate) alpha: f32,
     pub(crate) a: MatRef<'a>,
-    pub(crate) b: MatRef<'a>,
+    pub(crate) b: Right<'a>,
     pub(crate) start: Start<'a>,
     pub(crate) finish: Finish<'a>,
     /// What is written; with [`Finish::Update`] the weights.
     pub(crate) c: MatMut<'a>,
     pub(crate) scratch: Blocks<'a>,
+}
+
+/// B, the right operand.
+#[derive(Clone, Copy)]
+pub(crate) enum Right<'a> {
+    View(MatRef<'a>),
+    /// All of B as [`pack_panels`] leaves it, with the tiles that run.
+    Packed(&'a [f32]),
 }
 
 /// What the chain of each element starts from.
@@ -65,13 +73,15 @@ pub(crate) enum Finish<'a> {
 impl<'a> From<Gemm<'a>> for Product<'a> {
     fn from(g: Gemm<'a>) -> Self {
         let (start, finish) = (Start::Beta(g.beta), Finish::Store);
-        Product { alpha: g.alpha, a: g.a, b: g.b, start, finish, c: g.c, scratch: g.scratch }
+        Product { alpha: g.alpha, a: g.a, b: Right::View(g.b), start, finish, c: g.c, scratch: g.scratch }
     }
 }
 
-/// The tiles of one ISA, the widest first.
+/// The tiles of one ISA, the widest first, among them those for a few rows only.
 pub(crate) struct TileSet {
     pub(crate) widths: &'static [TileWidth],
+    /// Registers that a vector takes.
+    pub(crate) registers: usize,
     /// Copies a matrix with contiguous columns to one with contiguous rows.
     pub(crate) pack_columns: unsafe fn(MatRef<'_>, MatMut<'_>),
 }
@@ -80,6 +90,8 @@ pub(crate) struct TileSet {
 pub(crate) struct TileWidth {
     /// Vectors of 16 columns.
     pub(crate) vectors: usize,
+    /// Only for a C of so few rows that one tile takes them all: width makes up for the chains that height lacks.
+    pub(crate) flat: bool,
     pub(crate) full: TileHeights,
     /// With a masked last vector.
     pub(crate) masked: TileHeights,
@@ -92,10 +104,11 @@ pub(crate) struct TileHeights {
 }
 
 impl TileSet {
-    /// The widest tile that is not wider than `columns`, and how many of its columns are used.
-    fn width_for(&self, columns: usize) -> (&'static TileWidth, usize) {
-        let narrowest = &self.widths[self.widths.len() - 1];
-        let width = self.widths.iter().find(|w| (w.vectors - 1) * LANES < columns).unwrap_or(narrowest);
+    /// The widest tile for `rows` rows that is not wider than `columns`, and how many of its columns are used.
+    fn width_for(&self, rows: usize, columns: usize) -> (&'static TileWidth, usize) {
+        let fits =
+            |w: &&TileWidth| (w.vectors - 1) * LANES < columns && (!w.flat || rows <= w.full.tiles.len());
+        let width = self.widths.iter().find(fits).unwrap_or(&self.widths[self.widths.len() - 1]);
         (width, columns.min(width.vectors * LANES))
     }
 }
@@ -109,32 +122,52 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     if m == 0 || n == 0 {
         return;
     }
-    if is_narrow(tiles, &g) {
+    if let Right::View(b) = g.b
+        && is_narrow(tiles, &g)
+    {
         // SAFETY: as the caller vouches.
-        return unsafe { run_narrow(tiles, g) };
+        return unsafe { run_narrow(tiles, g, b) };
     }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
     let limit = if matches!(g.finish, Finish::Update(_)) { depth } else { PACKED_DEPTH };
-    let packs = packs_b(&g);
+    let pack = match g.b {
+        Right::View(b) => packs_b(b, m),
+        Right::Packed(_) => false,
+    };
+    // Panels that outlive a block of m are as wide as those of many rows.
+    let rows = if pack || matches!(g.b, Right::Packed(_)) { usize::MAX } else { m };
     for j in (0..n).step_by(PACKED_COLUMNS).map(|start| start..n.min(start + PACKED_COLUMNS)) {
-        if packs {
-            // A packed block of B serves all of m.
-            for k in blocks(depth, limit) {
-                let b = pack_b(tiles, &mut g, k.clone(), j.clone());
+        match g.b {
+            Right::View(b) if !pack => {
+                // Rows of A and C are brought near once.
                 for i in blocks(m, PACKED_ROWS) {
-                    let a = operand_a(&mut g, i.clone(), k.clone());
-                    // SAFETY: the block is inside of C, and `a` and `b` hold its rows and columns at this depth.
-                    unsafe { multiply_block(tiles, &mut g, Block { i, j: j.clone(), k: k.clone(), a, b }) };
+                    for k in blocks(depth, limit) {
+                        let a = operand_a(&mut g, i.clone(), k.clone());
+                        let b = Panels::in_place(sub(b, k.clone(), j.clone()));
+                        let block = Block { i: i.clone(), j: j.clone(), k, a, b, rows };
+                        // SAFETY: the block is inside of C, and `a` and `b` hold its rows and columns at this depth.
+                        unsafe { multiply_block(tiles, &mut g, block) };
+                    }
                 }
             }
-        } else {
-            // Rows of A and C are brought near once.
-            for i in blocks(m, PACKED_ROWS) {
+            _ => {
+                // A packed block of B serves all of m.
                 for k in blocks(depth, limit) {
-                    let a = operand_a(&mut g, i.clone(), k.clone());
-                    let b = Panels::in_place(sub(g.b, k.clone(), j.clone()));
-                    // SAFETY: as above.
-                    unsafe { multiply_block(tiles, &mut g, Block { i: i.clone(), j: j.clone(), k, a, b }) };
+                    let b = match g.b {
+                        Right::View(b) => {
+                            let block = sub(b, k.clone(), j.clone());
+                            // SAFETY: as the caller vouches.
+                            unsafe { pack_panels(tiles, block, g.scratch.b) };
+                            Panels::packed(g.scratch.b, 0, 0..k.len(), k.len())
+                        }
+                        Right::Packed(all) => Panels::packed(all, j.start, k.clone(), depth),
+                    };
+                    for i in blocks(m, PACKED_ROWS) {
+                        let a = operand_a(&mut g, i.clone(), k.clone());
+                        let block = Block { i, j: j.clone(), k: k.clone(), a, b, rows };
+                        // SAFETY: as above.
+                        unsafe { multiply_block(tiles, &mut g, block) };
+                    }
                 }
             }
         }
@@ -149,7 +182,7 @@ const TURNED_COLUMNS: usize = 512;
 /// transpose costs more than an AVX-512 register's idle lanes: 64x10x128 at 55 GFLOP/s for 71; on AVX2 at 41 for 31.)
 fn is_narrow(tiles: &TileSet, g: &Product<'_>) -> bool {
     const ENOUGH_ROWS: usize = 32;
-    let several_registers = tiles.widths[0].vectors == 1;
+    let several_registers = tiles.registers > 1;
     let fits = several_registers && g.a.columns() <= PACKED_DEPTH * PACKED_COLUMNS / TURNED_COLUMNS;
     g.c.columns() < LANES
         && g.c.rows() >= ENOUGH_ROWS
@@ -162,8 +195,8 @@ fn is_narrow(tiles: &TileSet, g: &Product<'_>) -> bool {
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>) {
-    let Product { a, b, mut c, scratch, start, .. } = g;
+unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>, b: MatRef<'_>) {
+    let Product { a, mut c, scratch, start, .. } = g;
     let (m, n) = c.shape();
     let depth = a.columns();
     for i in (0..m).step_by(TURNED_COLUMNS).map(|start| start..m.min(start + TURNED_COLUMNS)) {
@@ -187,7 +220,7 @@ unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>) {
         let turned = Product {
             alpha: 1.0,
             a: b.transposed(),
-            b: a,
+            b: Right::View(a),
             start: Start::Beta(beta),
             finish: Finish::Store,
             c: MatMut::new(block, n, i.len()).expect("a block of just that length"),
@@ -214,11 +247,10 @@ fn blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
 /// Whether to copy B to where its rows are contiguous and near each other. It has to be where its columns are the
 /// contiguous ones; it pays where rows are far apart (each on another page of memory) and there are enough tiles
 /// of m to read the copy.
-fn packs_b(g: &Product<'_>) -> bool {
+fn packs_b(b: MatRef<'_>, rows: usize) -> bool {
     const FAR: usize = 512;
     const ENOUGH_ROWS: usize = 96;
-    g.b.column_stride() != 1
-        || g.b.row_stride().unsigned_abs() >= FAR && g.c.rows() >= ENOUGH_ROWS && g.b.rows() > 1
+    b.column_stride() != 1 || b.row_stride().unsigned_abs() >= FAR && rows >= ENOUGH_ROWS && b.rows() > 1
 }
 
 /// A pointer and strides: either into an operand or into its packed copy.
@@ -229,25 +261,32 @@ struct Operand {
     column_stride: isize,
 }
 
-/// B, or the panels of its packed copy: panel after panel, each with contiguous rows.
+/// A block of B.
 #[derive(Clone, Copy)]
-struct Panels {
-    ptr: *const f32,
-    /// The distance between rows; `None` where each panel is as wide as its tile.
-    row_stride: Option<isize>,
+enum Panels {
+    /// B itself: a pointer and the distance between its rows, which are contiguous.
+    InPlace(*const f32, isize),
+    /// Panel after panel, each `depth` rows of as many floats as its tile is wide; `row` is the block's first row.
+    Packed { ptr: *const f32, row: usize, depth: usize },
 }
 
 impl Panels {
-    /// B itself, whose rows are contiguous.
     fn in_place(b: MatRef<'_>) -> Self {
-        Panels { ptr: b.as_ptr(), row_stride: Some(b.row_stride()) }
+        Panels::InPlace(b.as_ptr(), b.row_stride())
+    }
+
+    /// Rows `k` of panels `depth` deep, from the one that starts at `column`.
+    fn packed(panels: &[f32], column: usize, k: Range<usize>, depth: usize) -> Self {
+        Panels::Packed { ptr: panels[column * depth..].as_ptr(), row: k.start, depth }
     }
 
     /// Where the panel that starts `column` columns into the block begins, and its row stride.
-    fn panel(&self, column: usize, width: usize, depth: usize) -> (*const f32, isize) {
-        match self.row_stride {
-            Some(stride) => (self.ptr.wrapping_add(column), stride),
-            None => (self.ptr.wrapping_add(column * depth), width as isize),
+    fn panel(&self, column: usize, width: usize) -> (*const f32, isize) {
+        match *self {
+            Panels::InPlace(ptr, row_stride) => (ptr.wrapping_add(column), row_stride),
+            Panels::Packed { ptr, row, depth } => {
+                (ptr.wrapping_add(column * depth + row * width), width as isize)
+            }
         }
     }
 }
@@ -259,6 +298,8 @@ struct Block {
     k: Range<usize>,
     a: Operand,
     b: Panels,
+    /// The rows of C that the choice of tiles counts on.
+    rows: usize,
 }
 
 impl Operand {
@@ -272,24 +313,28 @@ fn sub<'a>(view: MatRef<'a>, rows: Range<usize>, columns: Range<usize>) -> MatRe
     view.row_range(rows).and_then(|v| v.column_range(columns)).expect("blocks are inside of their matrix")
 }
 
-/// Copies a block of B to scratch memory, panel after panel as its tiles will read them.
-fn pack_b(tiles: &TileSet, g: &mut Product<'_>, k: Range<usize>, j: Range<usize>) -> Panels {
-    let mut to = &mut *g.scratch.b;
-    let mut start = j.start;
-    while start < j.end {
-        let (_, columns) = tiles.width_for(j.end - start);
-        let panel = sub(g.b, k.clone(), start..start + columns);
-        let (here, rest) = to.split_at_mut(columns * panel.rows());
+/// Copies B, or a block of it that starts at a multiple of [`PACKED_COLUMNS`], panel after panel as tiles read them.
+///
+/// # Safety
+/// The CPU has the ISA's features.
+pub(crate) unsafe fn pack_panels(tiles: &TileSet, b: MatRef<'_>, mut to: &mut [f32]) {
+    let (depth, n) = b.shape();
+    let mut start = 0;
+    while start < n {
+        // The tiles of a block do not look past its end.
+        let end = n.min((start / PACKED_COLUMNS + 1) * PACKED_COLUMNS);
+        let (_, columns) = tiles.width_for(usize::MAX, end - start);
+        let panel = sub(b, 0..depth, start..start + columns);
+        let (here, rest) = to.split_at_mut(columns * depth);
         if panel.column_stride() != 1 && panel.row_stride() == 1 {
             let here = MatMut::new(here, panel.rows(), columns).expect("a part of just that length");
-            // SAFETY: `run`'s caller vouches for the ISA.
+            // SAFETY: as the caller vouches.
             unsafe { (tiles.pack_columns)(panel, here) };
         } else {
             pack::pack_rows(panel, here);
         }
         (to, start) = (rest, start + columns);
     }
-    Panels { ptr: g.scratch.b.as_ptr(), row_stride: None }
 }
 
 /// A block of A: in place, or multiplied by alpha into scratch memory. (A copy for the sake of far rows alone did not
@@ -314,7 +359,7 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
     let c = g.c.as_mut_ptr();
     let mut j = block.j.start;
     while j < block.j.end {
-        let (width, columns) = tiles.width_for(block.j.end - j);
+        let (width, columns) = tiles.width_for(block.rows, block.j.end - j);
         let tail = columns - (width.vectors - 1) * LANES;
         let heights = if tail == LANES { &width.full } else { &width.masked };
         let start = match g.start {
@@ -324,7 +369,7 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
             Start::Beta(1.0) => TileStart::Resume,
             Start::Beta(beta) => TileStart::Scaled(beta),
         };
-        let (b, b_row_stride) = block.b.panel(j - block.j.start, columns, block.k.len());
+        let (b, b_row_stride) = block.b.panel(j - block.j.start, columns);
         let rows = block.i.len();
         let count = rows.div_ceil(heights.tiles.len());
         for t in 0..count {

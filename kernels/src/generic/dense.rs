@@ -2,7 +2,7 @@
 
 use super::simd::{LANES, Simd};
 use crate::gemm::tile::{State, TileUpdate};
-use crate::gemm::{Finish, Product, Start};
+use crate::gemm::{Finish, Product, Right, Start};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
 use crate::view::MatRef;
 
@@ -11,7 +11,7 @@ pub(crate) fn forward(call: DenseForward<'_>) -> Product<'_> {
     Product {
         alpha: 1.0,
         a: call.x,
-        b: call.w,
+        b: Right::View(call.w),
         start: Start::Bias(call.bias),
         finish: if call.relu { Finish::Relu } else { Finish::Store },
         c: call.y,
@@ -24,7 +24,7 @@ pub(crate) fn input_gradient(call: DenseInputGradient<'_>) -> Product<'_> {
     Product {
         alpha: 1.0,
         a: call.delta,
-        b: call.w.transposed(),
+        b: Right::View(call.w.transposed()),
         start: Start::Beta(0.0),
         finish: call.active.map_or(Finish::Store, Finish::WherePositive),
         c: call.dx,
@@ -37,7 +37,7 @@ pub(crate) fn weight_gradient(call: DenseWeightGradient<'_>) -> Product<'_> {
     Product {
         alpha: 1.0,
         a: call.x.transposed(),
-        b: call.delta,
+        b: Right::View(call.delta),
         start: Start::Beta(0.0),
         finish: Finish::Store,
         c: call.dw,
@@ -50,7 +50,7 @@ pub(crate) fn weight_update(call: DenseWeightUpdate<'_>) -> Product<'_> {
     Product {
         alpha: 1.0,
         a: call.x.transposed(),
-        b: call.delta,
+        b: Right::View(call.delta),
         start: Start::Beta(0.0),
         finish: Finish::Update(match call.rule {
             UpdateRule::Sgd(rule) => TileUpdate::Sgd(rule),

@@ -3,7 +3,7 @@
 use super::{Kernels, check_shape};
 use crate::Error;
 use crate::table::Gemm;
-use crate::view::{MatMut, MatRef};
+use crate::view::{MatMut, MatRef, StridedMut};
 use crate::workspace::{STRIDED_SIDE, Workspace};
 
 impl Kernels {
@@ -32,11 +32,92 @@ impl Kernels {
         Ok(())
     }
 
+    /// [`Kernels::gemm`] to a C of any strides, also negative ones; the gaps are not touched.
+    ///
+    /// A C whose rows are contiguous (in either direction) is written in place, and for `alpha = 1` one whose columns
+    /// are, as its transpose; any other goes through a small block, which costs a copy. The bits are the same.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatRef, StridedMut, Workspace};
+    ///
+    /// let (a, b) = ([1.0, 2.0], [3.0, 4.0, 5.0]); // a column and a row
+    /// let mut c = [0.0; 6]; // their product, 2 x 3, column by column
+    /// let a = MatRef::new(&a, 2, 1)?;
+    /// let b = MatRef::new(&b, 1, 3)?;
+    /// let to = StridedMut::new(&mut c, 0, 2, 3, 1, 2)?;
+    /// Kernels::best().gemm_strided(1.0, a, b, 0.0, to, &mut Workspace::new())?;
+    /// assert_eq!(c, [3.0, 6.0, 4.0, 8.0, 5.0, 10.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn gemm_strided(
+        self,
+        alpha: f32,
+        a: MatRef<'_>,
+        b: MatRef<'_>,
+        beta: f32,
+        c: StridedMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        check_shape("B", b.shape(), (a.columns(), b.columns()))?;
+        check_shape("C", c.shape(), (a.rows(), b.columns()))?;
+        let (mut a, mut b, mut c) = (a, b, c);
+        // From here on the strides of C are not negative.
+        if c.row_stride() < 0 {
+            (a, c) = (a.with_rows_reversed(), c.with_rows_reversed());
+        }
+        if c.column_stride() < 0 {
+            (b, c) = (b.with_columns_reversed(), c.with_columns_reversed());
+        }
+        if let Some(c) = c.reborrow().into_row_major() {
+            return self.gemm(alpha, a, b, beta, c, workspace);
+        }
+        if alpha == 1.0
+            && let Some(c) = c.reborrow().transposed().into_row_major()
+        {
+            // The same chains: a product's factors may change places, but alpha belongs to A.
+            return self.gemm(alpha, b.transposed(), a.transposed(), beta, c, workspace);
+        }
+        self.gemm_by_blocks(alpha, a, b, beta, c, workspace)
+    }
+
+    /// Squares of C, each through a block with contiguous rows.
+    fn gemm_by_blocks(
+        self,
+        alpha: f32,
+        a: MatRef<'_>,
+        b: MatRef<'_>,
+        beta: f32,
+        mut c: StridedMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        let (m, n) = c.shape();
+        let (mut scratch, block) = workspace.parts();
+        for i in (0..m).step_by(STRIDED_SIDE) {
+            for j in (0..n).step_by(STRIDED_SIDE) {
+                let (rows, columns) = (m.min(i + STRIDED_SIDE) - i, n.min(j + STRIDED_SIDE) - j);
+                let block = &mut block[..rows * columns];
+                if beta != 0.0 {
+                    c.each_of_row_major(block, (i, j), columns, |x, c| *x = *c);
+                }
+                let (a, b) = (a.row_range(i..i + rows)?, b.column_range(j..j + columns)?);
+                let to = MatMut::new(block, rows, columns)?;
+                let call = Gemm { alpha, a, b, beta, c: to, scratch: scratch.reborrow() };
+                // SAFETY: a table is only held where its ISA is available (`new`).
+                unsafe { (self.table.gemm)(call) };
+                c.each_of_row_major(block, (i, j), columns, |x, c| *c = *x);
+            }
+        }
+        Ok(())
+    }
+
     /// [`Kernels::gemm`] on pointers, with any strides: the parameters of the BLIS and matrixmultiply interfaces.
     ///
     /// A is m x k, B is k x n, C is m x n; element (i, j) of a matrix is at `ptr + i * row_stride + j * column_stride`,
-    /// strides counting elements. Strides of A and B may be zero or negative, those of C negative. A C whose columns are not
-    /// contiguous is written through a small block; it costs a copy.
+    /// strides counting elements. Strides of A and B may be zero or negative, those of C negative; for which it is fast, see
+    /// [`Kernels::gemm_strided`].
     ///
     /// # Errors
     /// [`Error::Stride`] where a stride of C is 0 and there is more than one row, or column, along it.
@@ -68,68 +149,13 @@ impl Kernels {
             return Err(Error::Stride { what: "C" });
         }
         // SAFETY: as the caller vouches.
-        let (a, b) = unsafe {
+        let (a, b, c) = unsafe {
             (
                 MatRef::from_raw_parts(a, m, k, a_row_stride, a_column_stride),
                 MatRef::from_raw_parts(b, k, n, b_row_stride, b_column_stride),
+                StridedMut::from_raw_parts(c, m, n, c_row_stride, c_column_stride),
             )
         };
-        let rows_are_contiguous = (c_column_stride == 1 || n <= 1) && (c_row_stride >= n as isize || m <= 1);
-        if rows_are_contiguous {
-            // SAFETY: as the caller vouches; rows do not overlap.
-            let c = unsafe { MatMut::from_raw_parts(c, m, n, c_row_stride.unsigned_abs().max(n)) };
-            return self.gemm(alpha, a, b, beta, c, workspace);
-        }
-        let (mut scratch, block) = workspace.parts();
-        for i0 in (0..m).step_by(STRIDED_SIDE) {
-            for j0 in (0..n).step_by(STRIDED_SIDE) {
-                let (rows, columns) = (i0..m.min(i0 + STRIDED_SIDE), j0..n.min(j0 + STRIDED_SIDE));
-                let at = |i: usize, j: usize| {
-                    c.wrapping_offset((i0 + i) as isize * c_row_stride + (j0 + j) as isize * c_column_stride)
-                };
-                let block = &mut block[..rows.len() * columns.len()];
-                let each = |block: &mut [f32], f: &dyn Fn(&mut f32, *mut f32)| {
-                    for (i, row) in block.chunks_exact_mut(columns.len()).enumerate() {
-                        row.iter_mut().enumerate().for_each(|(j, x)| f(x, at(i, j)));
-                    }
-                };
-                if beta != 0.0 {
-                    // SAFETY: an element of C.
-                    each(block, &|x, c| *x = unsafe { *c });
-                }
-                let (a, b) = (a.row_range(rows.clone())?, b.column_range(columns.clone())?);
-                let c = MatMut::new(block, rows.len(), columns.len())?;
-                let call = Gemm { alpha, a, b, beta, c, scratch: scratch.reborrow() };
-                // SAFETY: a table is only held where its ISA is available (`new`).
-                unsafe { (self.table.gemm)(call) };
-                // SAFETY: an element of C.
-                each(block, &|x, c| unsafe { *c = *x });
-            }
-        }
-        Ok(())
+        self.gemm_strided(alpha, a, b, beta, c, workspace)
     }
-}
-
-/// The part of `0..len` that is number `part` of `parts`, cut at multiples of `multiple`: for threads that share out the rows
-/// or columns of a product.
-///
-/// The parts are contiguous, cover everything, and differ by one `multiple` at most; some are empty where there are more
-/// parts than multiples. Any cut gives the same bits; one at multiples of 16 columns, or of a tile's rows, keeps the tiles
-/// whole.
-///
-/// ```
-/// use mnist_fast_kernels::split;
-/// assert_eq!([0, 1, 2].map(|part| split(100, 16, 3, part)), [0..48, 48..80, 80..100]);
-/// ```
-///
-/// # Panics
-/// Where `multiple` is 0, or `part` is not below `parts`.
-pub fn split(len: usize, multiple: usize, parts: usize, part: usize) -> core::ops::Range<usize> {
-    assert!(multiple > 0 && part < parts, "part {part} of {parts}, in multiples of {multiple}");
-    let units = len.div_ceil(multiple);
-    let edge = |part: usize| {
-        let unit = part * (units / parts) + part.min(units % parts);
-        unit.saturating_mul(multiple).min(len)
-    };
-    edge(part)..edge(part + 1)
 }

@@ -6,8 +6,10 @@ mod dense;
 mod gemm;
 mod math;
 mod optimizer;
+mod packed;
 mod rows;
 mod softmax;
+mod split;
 
 use core::fmt;
 
@@ -16,8 +18,9 @@ use crate::view::MatRef;
 use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
-pub use gemm::split;
 pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
+pub use packed::PackedB;
+pub use split::split;
 
 /// The kernels of one ISA. Holding one proves that this CPU can run them.
 #[derive(Clone, Copy)]
