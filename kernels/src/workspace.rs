@@ -2,12 +2,13 @@
 
 use crate::Error;
 
-/// Columns of B in one packed block at most.
-pub(crate) const PACKED_COLUMNS: usize = 256;
-/// Depth (k) of one packed block at most, for A and B alike.
-pub(crate) const PACKED_DEPTH: usize = 512;
-/// Rows of A in one packed block at most; a multiple of every tile height.
-pub(crate) const PACKED_ROWS: usize = 192;
+/// Columns of B in one packed block at most; a multiple of every tile's width.
+pub(crate) const PACKED_COLUMNS: usize = 128;
+/// Depth (k) of one packed block at most, for A and B alike: deep, because each block of k sends C through memory once more
+/// (KERNELS.md has the measurements).
+pub(crate) const PACKED_DEPTH: usize = 2048;
+/// Rows of A in one packed block at most; a multiple of every tile's height.
+pub(crate) const PACKED_ROWS: usize = 48;
 /// Rows and columns of the block through which a C without contiguous rows is written.
 pub(crate) const STRIDED_SIDE: usize = 64;
 
@@ -96,7 +97,7 @@ impl<'a> Workspace<'a> {
 
 #[cfg(feature = "std")]
 impl Workspace<'static> {
-    /// A workspace that owns its memory (0.9 MB, touched only where a call packs).
+    /// A workspace that owns its memory (1.5 MB, touched only where a call packs).
     pub fn new() -> Self {
         Workspace { buffer: Buffer::Owned(std::vec![0.0; Workspace::LEN]) }
     }

@@ -102,21 +102,21 @@ fn gemm_over_layouts_alpha_and_beta() {
     differences.finish();
 }
 
-/// Sizes on both sides of every blocking boundary (depth 512, 256 columns, 192 rows), with B in place and, where its
+/// Sizes on both sides of every blocking boundary (depth 2048, 128 columns, 48 rows), with B in place and, where its
 /// rows are far apart or its columns contiguous, packed.
 #[test]
 fn gemm_across_blocks() {
     let (mut ws, mut differences) = (Workspace::new(), Differences::new());
     for kernels in exact_isas() {
         for (m, n, k) in [
-            (3, 20, 511),
-            (3, 20, 512),
-            (3, 20, 513),
-            (5, 17, 1030),
-            (2, 257, 9),
-            (193, 16, 3),
+            (3, 20, 2047),
+            (3, 20, 2048),
+            (3, 20, 2049),
+            (5, 17, 4100),
+            (2, 129, 9),
+            (49, 16, 3),
             (97, 530, 20),
-            (200, 513, 515),
+            (110, 129, 2050),
         ] {
             for (which, alpha) in [(0, 1.0), (1, 1.0), (2, 1.0), (3, -0.5)] {
                 let [expected, found] = [reference(), kernels]

@@ -7,8 +7,8 @@ use mnist_fast_kernels::{Activation, Error, Isa, Kernels, MatMut, MatRef, Packed
 
 const GUARD: f32 = 12345.5;
 
-/// Shapes around tiles, masks, panels and blocks (256 columns, depth 512, 192 rows).
-const SHAPES: [(usize, usize, usize); 16] = [
+/// Shapes around tiles, masks, panels and blocks (128 columns, depth 2048, 48 rows).
+const SHAPES: [(usize, usize, usize); 17] = [
     (1, 128, 784),
     (2, 130, 33),
     (3, 129, 20),
@@ -20,7 +20,8 @@ const SHAPES: [(usize, usize, usize); 16] = [
     (65, 48, 70),
     (200, 300, 30),
     (5, 600, 600),
-    (195, 257, 513),
+    (49, 257, 513),
+    (50, 131, 2049),
     (4, 5, 0),
     (0, 5, 3),
     (5, 0, 3),

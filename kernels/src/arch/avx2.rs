@@ -273,7 +273,7 @@ simd_table! {
     Avx2, with_avx2_features, crate::Isa::Avx2,
     tiles: [
         flat 4: [1],
-        flat 2: [1 2 3],
+        flat 2: [1 2],
         tall 1: [1 2 3 4 5 6],
     ]
 }

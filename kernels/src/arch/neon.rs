@@ -319,7 +319,7 @@ simd_table! {
     Neon, with_neon_features, crate::Isa::Neon,
     tiles: [
         flat 4: [1],
-        flat 2: [1 2 3],
+        flat 2: [1 2],
         tall 1: [1 2 3 4 5 6],
     ]
 }

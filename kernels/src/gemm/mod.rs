@@ -140,7 +140,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         match g.b {
             Right::View(b) if !pack => {
                 // Rows of A and C are brought near once.
-                for i in blocks(m, PACKED_ROWS) {
+                for i in row_blocks(m, depth.min(limit)) {
                     for k in blocks(depth, limit) {
                         let a = operand_a(&mut g, i.clone(), k.clone());
                         let b = Panels::in_place(sub(b, k.clone(), j.clone()));
@@ -162,7 +162,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
                         }
                         Right::Packed(all) => Panels::packed(all, j.start, k.clone(), depth),
                     };
-                    for i in blocks(m, PACKED_ROWS) {
+                    for i in row_blocks(m, depth.min(limit)) {
                         let a = operand_a(&mut g, i.clone(), k.clone());
                         let block = Block { i, j: j.clone(), k: k.clone(), a, b, rows };
                         // SAFETY: as above.
@@ -241,6 +241,17 @@ unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>, b: MatRef<'_>) {
 fn blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
     let count = len.div_ceil(limit.max(1)).max(1);
     let edge = move |block: usize| block * (len / count) + block.min(len % count);
+    (0..count).map(move |block| edge(block)..edge(block + 1))
+}
+
+/// The rows `0..m` in blocks of about equal height, cut where the tiles of every ISA end: [`PACKED_ROWS`] at most, or more
+/// where blocks of `depth` make that no larger a part of A.
+fn row_blocks(m: usize, depth: usize) -> impl Iterator<Item = Range<usize>> {
+    const TILES_END: usize = 12;
+    const { assert!(PACKED_ROWS.is_multiple_of(TILES_END)) };
+    let limit = PACKED_ROWS * PACKED_DEPTH / depth.max(1) / TILES_END * TILES_END;
+    let count = m.div_ceil(limit.max(PACKED_ROWS));
+    let edge = move |block: usize| (block * m).div_ceil(count).next_multiple_of(TILES_END).min(m);
     (0..count).map(move |block| edge(block)..edge(block + 1))
 }
 
