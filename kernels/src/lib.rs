@@ -1,8 +1,8 @@
 //! Bit-exact SIMD kernels for multilayer perceptrons.
 //!
-//! SGEMM, dense layers, ReLU, softmax, cross-entropy and optimizers, hand-tuned per instruction set, behind a safe
+//! SGEMM, dense layers, activations, softmax, cross-entropy and optimizers, hand-tuned per instruction set, behind a safe
 //! API over checked views. **The same input gives the same bits** on every ISA with fused multiply-add
-//! ([`Isa::Avx2`], [`Isa::Avx512`], and the reference [`Isa::Scalar`]), however the outputs are split
+//! ([`Isa::Avx2`], [`Isa::Avx512`], [`Isa::Neon`], and the reference [`Isa::Scalar`]), however the outputs are split
 //! among threads.
 //!
 //! ```
@@ -24,6 +24,24 @@
 //! assert_eq!(y, [2.0, 0.0, 5.0, 0.0]);
 //! # Ok::<(), mnist_fast_kernels::Error>(())
 //! ```
+//!
+//! # The operations
+//! All are methods of [`Kernels`], on matrices ([`MatRef`] to read, [`MatMut`] to write) or slices. Each says its formula,
+//! its accuracy, and what NaN, infinities and denormals do.
+//!
+//! | group | operations |
+//! |---|---|
+//! | matrix product | [`gemm`](Kernels::gemm), on pointers with any strides [`sgemm`](Kernels::sgemm) |
+//! | dense layer | [`dense_forward`](Kernels::dense_forward) with bias and activation; gradients by [input](Kernels::dense_input_gradient), [weights](Kernels::dense_weight_gradient) and [bias](Kernels::dense_bias_gradient); gradient and update in one pass with [SGD](Kernels::dense_weight_update_sgd) and [RMSprop](Kernels::dense_weight_update_rmsprop) |
+//! | activations | [`relu`](Kernels::relu), [`leaky_relu`](Kernels::leaky_relu), [`sigmoid`](Kernels::sigmoid), [`tanh`](Kernels::tanh); through them backward: [`relu_gradient`](Kernels::relu_gradient), [`leaky_relu_gradient`](Kernels::leaky_relu_gradient), [`sigmoid_gradient`](Kernels::sigmoid_gradient), [`tanh_gradient`](Kernels::tanh_gradient) |
+//! | softmax and losses | [`softmax`](Kernels::softmax), [`log_softmax`](Kernels::log_softmax); loss, gradient and prediction in one pass for [labels](Kernels::softmax_cross_entropy) and for [distributions](Kernels::softmax_cross_entropy_soft); [`binary_cross_entropy`](Kernels::binary_cross_entropy) |
+//! | reductions of rows | [`row_sum`](Kernels::row_sum), [`row_max`](Kernels::row_max), [`row_norm2`](Kernels::row_norm2), [`argmax`](Kernels::argmax) |
+//! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw) |
+//! | elementary functions | [`exp`](Kernels::exp), [`ln`](Kernels::ln) |
+//! | pixels to floats | [`unit_from_u8`](Kernels::unit_from_u8), [`scale_u8`](Kernels::scale_u8) |
+//!
+//! Around them: [`Isa`] names and detects instruction sets, [`Workspace`] is scratch memory for products, [`split`] shares
+//! out rows among threads, [`prefetch()`] brings memory near.
 //!
 //! # What it is not
 //! It starts no threads, keeps no globals, reads no environment and does no I/O. To use several threads, give
@@ -53,7 +71,7 @@ pub use arch::prefetch::prefetch;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{
-    Activation, Adam, AdamW, Epsilon, GemmTile, Kernels, Momentum, PackedB, RmsProp, Sgd, split,
+    Activation, Adam, AdamW, Epsilon, GemmBlocks, GemmTile, Kernels, Momentum, PackedB, RmsProp, Sgd, split,
 };
 pub use table::NO_CLASS;
 pub use view::{MatMut, MatRef, StridedMut};

@@ -15,6 +15,7 @@ use core::fmt;
 
 use crate::table::Table;
 use crate::view::MatRef;
+use crate::workspace::{PACKED_COLUMNS, PACKED_DEPTH, PACKED_ROWS};
 use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
@@ -23,6 +24,9 @@ pub use packed::PackedB;
 pub use split::split;
 
 /// The kernels of one ISA. Holding one proves that this CPU can run them.
+///
+/// It is one pointer: choose it once, copy it to every thread. Its methods are the crate's operations, grouped on the
+/// [front page](crate).
 #[derive(Clone, Copy)]
 pub struct Kernels {
     table: &'static Table,
@@ -35,6 +39,18 @@ pub struct GemmTile {
     pub rows: usize,
     /// Columns of C.
     pub columns: usize,
+}
+
+/// Into which parts a GEMM is cut, so that they stay in the caches: one part of `C = A B` at a time is `rows` x `columns`
+/// of C and `depth` terms of each sum, or smaller. It changes speed, never bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GemmBlocks {
+    /// Rows of A and C.
+    pub rows: usize,
+    /// Columns of B and C.
+    pub columns: usize,
+    /// Columns of A and rows of B: k.
+    pub depth: usize,
 }
 
 fn check_shape(what: &'static str, found: (usize, usize), expected: (usize, usize)) -> Result<(), Error> {
@@ -51,7 +67,18 @@ fn check_rows_are_contiguous(what: &'static str, x: MatRef<'_>) -> Result<(), Er
 }
 
 impl Kernels {
-    /// The kernels of `isa`, or an error where this CPU or build cannot run them.
+    /// The kernels of `isa`.
+    ///
+    /// # Errors
+    /// [`Error::UnavailableIsa`] where this CPU or build cannot run them.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Isa, Kernels};
+    ///
+    /// let kernels = Kernels::new("scalar".parse()?)?; // the name from a command line, say
+    /// assert_eq!(kernels.isa(), Isa::Scalar);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn new(isa: Isa) -> Result<Self, Error> {
         if !isa.is_available() {
             return Err(Error::UnavailableIsa(isa));
@@ -72,7 +99,18 @@ impl Kernels {
         Ok(Kernels { table })
     }
 
-    /// The fastest kernels of this CPU; see [`Isa::best`].
+    /// The fastest kernels of this CPU; see [`Isa::best`]. Where the exact bits matter more than speed, take those of
+    /// [`Isa::best_exact`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Isa, Kernels};
+    ///
+    /// let kernels = Kernels::best();
+    /// assert_eq!(kernels.isa(), Isa::best());
+    /// let exact = Kernels::new(Isa::best_exact())?;
+    /// assert!(exact.isa().is_exact());
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn best() -> Self {
         Kernels::new(Isa::best()).unwrap_or(Kernels { table: &reference::TABLE })
     }
@@ -82,12 +120,39 @@ impl Kernels {
         self.table.isa
     }
 
-    /// The largest register tile of the GEMM, the widest shape first; nothing where the ISA has none of ours.
+    /// The largest register tile of the GEMM for each width, the widest first; nothing where the ISA has none of ours. For
+    /// reports, and to split work at multiples of it ([`split`]).
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Isa, Kernels};
+    ///
+    /// let kernels = Kernels::best();
+    /// assert!(kernels.gemm_tiles().all(|tile| tile.rows > 0 && tile.columns % 16 == 0));
+    /// assert_eq!(Kernels::new(Isa::Scalar)?.gemm_tiles().count(), 0);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn gemm_tiles(self) -> impl Iterator<Item = GemmTile> {
         self.table.tiles.into_iter().flat_map(|tiles| tiles.widths).map(|width| GemmTile {
             rows: width.full.tiles.len(),
             columns: width.vectors * crate::generic::simd::LANES,
         })
+    }
+
+    /// The largest cache block of the GEMM; `None` where the ISA has none of ours.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Isa, Kernels};
+    ///
+    /// let kernels = Kernels::best();
+    /// if let Some(blocks) = kernels.gemm_blocks() {
+    ///     assert!(kernels.gemm_tiles().all(|tile| blocks.columns % tile.columns == 0));
+    /// }
+    /// assert_eq!(Kernels::new(Isa::Scalar)?.gemm_blocks(), None);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn gemm_blocks(self) -> Option<GemmBlocks> {
+        let blocks = GemmBlocks { rows: PACKED_ROWS, columns: PACKED_COLUMNS, depth: PACKED_DEPTH };
+        self.table.tiles.map(|_| blocks)
     }
 }
 

@@ -14,9 +14,11 @@ pub enum Epsilon {
     OutsideRoot,
 }
 
-/// RMSprop, without momentum and not centred; by default as Keras 3 defines it, with epsilon inside the root.
+/// RMSprop (Tieleman and Hinton, "Neural networks for machine learning", lecture 6e, 2012), without momentum and not centred;
+/// by default as Keras 3 defines it, with epsilon inside the root.
 ///
-/// PyTorch's defaults are a learning rate of 1e-2, a rho of 0.99 and an epsilon of 1e-8, [`Epsilon::OutsideRoot`].
+/// PyTorch's defaults are a learning rate of 1e-2, a rho (there: alpha) of 0.99 and an epsilon of 1e-8,
+/// [`Epsilon::OutsideRoot`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
     /// The learning rate; Keras' default is 1e-3.
@@ -53,7 +55,8 @@ impl RmsProp {
     }
 }
 
-/// Stochastic gradient descent without momentum.
+/// Stochastic gradient descent without momentum (Robbins and Monro, "A stochastic approximation method", 1951), as Keras'
+/// and PyTorch's `SGD` without options.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// The learning rate; Keras' default is 1e-2.
@@ -72,7 +75,11 @@ impl Sgd {
     }
 }
 
-/// Stochastic gradient descent with momentum, as Keras 3's `SGD(momentum=..., nesterov=...)`.
+/// Stochastic gradient descent with momentum (Polyak, "Some methods of speeding up the convergence of iteration methods",
+/// 1964), or with Nesterov's (1983), in the form of Sutskever, Martens, Dahl and Hinton, "On the importance of
+/// initialization and momentum in deep learning", 2013: Keras 3's `SGD(momentum=..., nesterov=...)`.
+///
+/// PyTorch keeps `-m / lr` instead of `m`: the same steps as long as the learning rate stays what it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Momentum {
     /// The learning rate; Keras' default is 1e-2.
@@ -99,8 +106,11 @@ impl Momentum {
     }
 }
 
-/// Adam as Keras 3 and the paper's efficient variant define it (Kingma and Ba, "Adam: a method for stochastic
-/// optimization", 2015, end of section 2): epsilon is added after the correction of the means.
+/// Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2014) as Keras 3 and the paper's efficient variant
+/// (end of section 2) have it: epsilon is added after the correction of the means.
+///
+/// PyTorch adds its epsilon, 1e-8 by default, to the corrected root: at step t an epsilon of `sqrt(1 - beta_2^t)` times
+/// that, here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// The learning rate; Keras' default is 1e-3.
@@ -137,13 +147,13 @@ impl Adam {
     }
 }
 
-/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), as
-/// Keras 3's `AdamW`.
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization", 2017), as
+/// Keras 3's and PyTorch's `AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
     /// Everything but the decay.
     pub adam: Adam,
-    /// The part of a weight, times the learning rate, that each step takes away; Keras' default is 4e-3.
+    /// The part of a weight, times the learning rate, that each step takes away; Keras' default is 4e-3, PyTorch's 1e-2.
     pub weight_decay: f64,
 }
 
@@ -154,12 +164,15 @@ impl Default for AdamW {
 }
 
 impl Kernels {
-    /// One step of RMSprop: `v = rho v + (1 - rho) g^2`, then `w = w - lr g / sqrt(v + epsilon)` (Hinton's lecture 6e;
-    /// as in Keras 3), or `w = w - lr g / (sqrt(v) + epsilon)` with [`Epsilon::OutsideRoot`] (as in PyTorch).
+    /// One step of [`RmsProp`]: `v = rho v + (1 - rho) g^2`, then `w = w - lr g / sqrt(v + epsilon)` (as in Keras 3), or
+    /// `w = w - lr g / (sqrt(v) + epsilon)` with [`Epsilon::OutsideRoot`] (as in PyTorch).
     ///
-    /// `w`, `v` and `gradient` have one length; `v` starts at 0. `rho v + ...` is one fused multiply-add; a `v` below
-    /// 2^-100 becomes +0, so that decay makes no denormals. A NaN or infinite gradient makes its weight NaN; one whose square
-    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is.
+    /// `w`, `v` and `gradient` have one length; `v` starts at 0. The rule's numbers, and `1 - rho`, are rounded to f32 once;
+    /// `rho v + ...` is one fused multiply-add, every other operation is rounded by itself. A `v` below
+    /// 2^-100 becomes +0, so that decay makes no denormals. A step with `g = 0` leaves the weights alone, if epsilon is not 0.
+    ///
+    /// A NaN or infinite gradient makes its weight NaN; one whose square
+    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is, from then on.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -168,9 +181,11 @@ impl Kernels {
     /// use mnist_fast_kernels::{Epsilon, Kernels, RmsProp};
     ///
     /// let as_pytorch = RmsProp { epsilon_at: Epsilon::OutsideRoot, ..RmsProp::default() };
-    /// let (mut w, mut v) = ([1.0, 1.0], [0.0; 2]);
-    /// Kernels::best().rmsprop(&as_pytorch, &mut w, &mut v, &[0.5, -0.5])?;
-    /// assert!(w[0] < 1.0 && w[1] > 1.0);
+    /// let (mut w, mut v) = ([1.0f32, 1.0], [0.0; 2]);
+    /// Kernels::best().rmsprop(&as_pytorch, &mut w, &mut v, &[0.5, -50.0])?;
+    /// // The first step moves by lr / sqrt(1 - rho), however large the gradient.
+    /// let step = 1e-3 / 0.1f32.sqrt();
+    /// assert!((w[0] - (1.0 - step)).abs() < 1e-6 && (w[1] - (1.0 + step)).abs() < 1e-6);
     /// # Ok::<(), mnist_fast_kernels::Error>(())
     /// ```
     pub fn rmsprop(
@@ -187,10 +202,20 @@ impl Kernels {
         Ok(())
     }
 
-    /// One step of gradient descent: `w = w - lr g`, one fused multiply-add.
+    /// One step of gradient descent, [`Sgd`]: `w = w - lr g`, one fused multiply-add. `w` and `gradient` have one length. NaN
+    /// and infinities in the gradient pass to `w`; denormals count. A step with `g = 0` leaves the weights alone.
     ///
     /// # Errors
     /// [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, Sgd};
+    ///
+    /// let mut w = [1.0, 1.0];
+    /// Kernels::best().sgd(&Sgd { learning_rate: 0.5 }, &mut w, &[2.0, -1.0])?;
+    /// assert_eq!(w, [0.0, 1.5]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn sgd(self, rule: &Sgd, w: &mut [f32], gradient: &[f32]) -> Result<(), Error> {
         check_len("gradient", gradient.len(), w.len())?;
         // SAFETY: a table is only held where its ISA is available (`new`).
@@ -198,12 +223,12 @@ impl Kernels {
         Ok(())
     }
 
-    /// One step of gradient descent with momentum: `m = momentum m - lr g`, then `w = w + m`; with `nesterov`
+    /// One step of gradient descent with [`Momentum`]: `m = momentum m - lr g`, then `w = w + m`; with `nesterov`
     /// `w = w + (momentum m - lr g)` of the new `m` (as Keras 3's `SGD`).
     ///
     /// `w`, `m` and `gradient` have one length; `m` starts at 0. `-lr g` is rounded, `momentum m + ...` is one fused
     /// multiply-add; an `m` below 2^-100 in magnitude becomes +0, so that decay makes no denormals. NaN and infinities
-    /// in the gradient pass to `m` and `w`. A step with `g = 0` moves the weights.
+    /// in the gradient pass to `m` and `w`, and stay there. A step with `g = 0` moves the weights.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -240,7 +265,8 @@ impl Kernels {
     /// `w`, `m`, `v` and `gradient` have one length; `m` and `v` start at 0. `alpha` is computed in f64 and rounded
     /// once; the two means are one fused multiply-add each; state below 2^-100 in magnitude becomes +0, so that decay
     /// makes no denormals. A NaN or infinite gradient makes its weight NaN; one whose square
-    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is. A step with `g = 0` moves the weights.
+    /// overflows (above 1.8e19) makes `v` infinite, and its weight stays where it is, from then on. A step with `g = 0` moves
+    /// the weights.
     ///
     /// # Errors
     /// [`Error::Length`].

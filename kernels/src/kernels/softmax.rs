@@ -10,12 +10,25 @@ fn check_batch(batch: usize, rows: usize) -> Result<(), Error> {
 }
 
 impl Kernels {
-    /// Softmax of each row: `y = e^(x - max) / sum`. X and Y have the same shape.
+    /// Softmax of each row: `y = e^(x - max) / sum`. X and Y have the same shape. The exponentials are [`Kernels::exp`]'s, the
+    /// sum is in the 16 lanes of [`Kernels::row_sum`]. (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and
+    /// softmax functions", 2021, is about the shift by the maximum.)
     ///
-    /// A row that holds NaN or +inf, or only -inf, gives NaN throughout.
+    /// The relative error stays below `4e-7 + (max - x) 2^-23`, tested up to 33 columns. Where `max - x` is above 87.33655
+    /// the result is +0. A row that holds NaN or +inf, or only -inf, gives NaN throughout; -inf beside a number gives +0.
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of X are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let mut p = [f32::NAN; 4];
+    /// let logits = MatRef::new(&[1.0, 1.0, 0.0, 1000.0], 2, 2)?;
+    /// Kernels::best().softmax(logits, MatMut::new(&mut p, 2, 2)?)?;
+    /// assert_eq!(p, [0.5, 0.5, 0.0, 1.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn softmax(self, x: MatRef<'_>, y: MatMut<'_>) -> Result<(), Error> {
         check_shape("Y", y.shape(), x.shape())?;
         check_rows_are_contiguous("X", x)?;
@@ -50,16 +63,35 @@ impl Kernels {
         Ok(())
     }
 
-    /// Softmax and categorical cross-entropy of each row of logits, with their gradient in the same pass.
+    /// Softmax and categorical cross-entropy of each row of logits, with their gradient in the same pass: Keras'
+    /// `SparseCategoricalCrossentropy(from_logits=True)`, PyTorch's `CrossEntropyLoss`.
     ///
     /// Per row: `losses = ln(sum e^(x - max)) + (max - x[label])` in nats, `predictions` = the first column of the maximum
     /// ([`NO_CLASS`](crate::NO_CLASS) where the row holds a NaN), and, if it is given,
     /// `gradient = (softmax(x) - [column = label]) / batch`: the gradient of the batch's mean loss. `batch` is the
-    /// size of the whole batch, also where the rows are only a part of it.
+    /// size of the whole batch, also where the rows are only a part of it. `gradient` has the shape of the logits; `labels`,
+    /// `losses` and `predictions` have an element for each row.
+    ///
+    /// The loss errs by at most `4e-7` of itself and `2e-7`, tested up to 33 columns; it is finite wherever
+    /// `max - x[label]` is, because it is no ln of a rounded probability. A row that holds NaN or +inf, or only -inf, gives a NaN loss and gradient; a
+    /// label whose logit is -inf beside a number gives a loss of +inf.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`] (also for an empty batch), [`Error::Label`]; [`Error::Stride`] where the rows
     /// of the logits are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let logits = MatRef::new(&[0.0, 0.0, 0.0, 1000.0], 2, 2)?;
+    /// let (mut delta, mut losses, mut classes) = ([0.0; 4], [0.0f32; 2], [0; 2]);
+    /// let gradient = Some(MatMut::new(&mut delta, 2, 2)?);
+    /// Kernels::best().softmax_cross_entropy(logits, &[1, 0], 2, gradient, &mut losses, &mut classes)?;
+    /// assert!((losses[0] - 0.6931472).abs() < 1e-6); // ln 2
+    /// assert_eq!((losses[1], classes), (1000.0, [0, 1]));
+    /// assert_eq!(delta, [0.25, -0.25, -0.5, 0.5]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn softmax_cross_entropy(
         self,
         logits: MatRef<'_>,
@@ -88,7 +120,8 @@ impl Kernels {
     }
 
     /// [`Kernels::softmax_cross_entropy`] with a distribution over the classes for each row instead of a label: one-hot
-    /// rows (which give the same bits as their labels), smoothed ones, or mixtures.
+    /// rows (which give the same bits as their labels), smoothed ones (Szegedy and others, "Rethinking the Inception
+    /// architecture for computer vision", 2016), or mixtures. Keras' `CategoricalCrossentropy(from_logits=True)`.
     ///
     /// Per row: `losses = sum t (ln(sum e^(x - max)) + (max - x))` in nats over the columns whose target `t` is not
     /// zero (so that a logit of -inf costs nothing there), `predictions` = the first column of the logits' maximum
@@ -181,10 +214,20 @@ impl Kernels {
     }
 
     /// The first column that holds each row's maximum; [`NO_CLASS`](crate::NO_CLASS) for a row that is empty or holds a
-    /// NaN.
+    /// NaN. `to` has an element for each row. Exact; zeros of both signs are equal, and a row of -inf gives column 0.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::Stride`] where the rows of X are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatRef, NO_CLASS};
+    ///
+    /// let mut classes = [0; 2];
+    /// let x = MatRef::new(&[0.0, 7.0, 7.0, 1.0, f32::NAN, 0.0], 2, 3)?;
+    /// Kernels::best().argmax(x, &mut classes)?;
+    /// assert_eq!(classes, [1, NO_CLASS]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn argmax(self, x: MatRef<'_>, to: &mut [u32]) -> Result<(), Error> {
         check_len("to", to.len(), x.rows())?;
         check_rows_are_contiguous("X", x)?;

@@ -1,0 +1,209 @@
+//! What the documentation of the methods says of NaN, infinities, zeros and denormals, on every ISA.
+
+mod common;
+
+use common::{all_isas, canonical};
+use mnist_fast_kernels::*;
+
+const NAN: f32 = f32::NAN;
+const INF: f32 = f32::INFINITY;
+const TINY: f32 = 1e-40; // denormal
+
+fn same(found: &[f32], expected: &[f32], what: &str) {
+    let bits = |x: &[f32]| x.iter().copied().map(canonical).collect::<Vec<_>>();
+    assert_eq!(bits(found), bits(expected), "{what}: {found:?}, expected {expected:?}");
+}
+
+fn in_place(f: impl Fn(&mut [f32]), cases: &[(f32, f32)], what: &str) {
+    let mut x: Vec<f32> = cases.iter().map(|(x, _)| *x).collect();
+    f(&mut x);
+    same(&x, &cases.iter().map(|(_, y)| *y).collect::<Vec<_>>(), what);
+}
+
+#[test]
+fn elementwise() {
+    for k in all_isas() {
+        let exp = [(NAN, NAN), (INF, INF), (88.73, INF), (-INF, 0.0), (-87.34, 0.0), (TINY, 1.0), (0.0, 1.0)];
+        in_place(|x| k.exp(x), &exp, "exp");
+        let ln = [(NAN, NAN), (INF, INF), (0.0, -INF), (-0.0, -INF), (-1.0, NAN), (-INF, NAN), (1.0, 0.0)];
+        in_place(|x| k.ln(x), &ln, "ln");
+        in_place(|x| k.ln(x), &[(-TINY, NAN)], "ln of a negative denormal");
+        in_place(|x| k.relu(x), &[(NAN, NAN), (INF, INF), (-INF, 0.0), (TINY, TINY), (-TINY, 0.0)], "relu");
+        let leaky = [(NAN, NAN), (INF, INF), (-INF, -INF), (-TINY, 0.5 * -TINY), (TINY, TINY)];
+        in_place(|x| k.leaky_relu(0.5, x), &leaky, "leaky_relu");
+        let sigmoid = [(NAN, NAN), (-INF, 0.0), (INF, 1.0), (-87.34, 0.0), (TINY, 0.5), (-TINY, 0.5)];
+        in_place(|x| k.sigmoid(x), &sigmoid, "sigmoid");
+        in_place(|x| k.tanh(x), &[(NAN, NAN), (-INF, -1.0), (INF, 1.0), (-TINY, -TINY)], "tanh");
+    }
+}
+
+#[test]
+fn gradients_through_activations() {
+    for k in all_isas() {
+        // The outputs h, the deltas that come in, and those that go out.
+        let (h, delta) = ([NAN, 0.0, 1.0, 1.0, 0.5], [1.0, 1.0, NAN, TINY, TINY]);
+        let expected = [
+            [0.0, 0.0, NAN, TINY, TINY],
+            [0.5, 0.5, NAN, TINY, TINY],
+            [NAN, 0.0, NAN, 0.0, TINY * 0.25],
+            [NAN, 1.0, NAN, 0.0, TINY * 0.75],
+        ];
+        let mut found = [delta; 4];
+        k.relu_gradient(&h, &mut found[0]).unwrap();
+        k.leaky_relu_gradient(0.5, &h, &mut found[1]).unwrap();
+        k.sigmoid_gradient(&h, &mut found[2]).unwrap();
+        k.tanh_gradient(&h, &mut found[3]).unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            same(found, expected, k.isa().name());
+        }
+    }
+}
+
+fn forward(k: Kernels, x: [f32; 4], w: [f32; 4], activation: Activation) -> [f32; 4] {
+    let (mut y, mut ws) = ([7.0; 4], Workspace::new());
+    let (x, w) = (MatRef::new(&x, 2, 2).unwrap(), MatRef::new(&w, 2, 2).unwrap());
+    k.dense_forward(x, w, &[0.0; 2], activation, MatMut::new(&mut y, 2, 2).unwrap(), &mut ws).unwrap();
+    y
+}
+
+#[test]
+fn dense_layers() {
+    for k in all_isas() {
+        let mut ws = Workspace::new();
+        for activation in [Activation::Linear, Activation::Relu] {
+            let ones = [1.0; 4];
+            same(&forward(k, [NAN, 0.0, 1.0, 1.0], ones, activation), &[NAN, NAN, 2.0, 2.0], "a NaN in X");
+            same(&forward(k, ones, [NAN, 1.0, 0.0, 1.0], activation), &[NAN, 2.0, NAN, 2.0], "a NaN in W");
+            same(&forward(k, [0.0; 4], [INF, 1.0, 0.0, 1.0], activation), &[NAN, 0.0, NAN, 0.0], "0 inf");
+            same(&forward(k, ones, [TINY, 0.0, 0.0, 0.0], activation), &[TINY, 0.0, TINY, 0.0], "denormal");
+        }
+        let none = |rows, columns| MatRef::new(&[], rows, columns).unwrap();
+        let mut y = [7.0; 2];
+        let to = MatMut::new(&mut y, 1, 2).unwrap();
+        k.dense_forward(none(1, 0), none(0, 2), &[-1.0, 2.0], Activation::Relu, to, &mut ws).unwrap();
+        same(&y, &[0.0, 2.0], "no inputs");
+        let mut dw = [7.0; 2];
+        let to = MatMut::new(&mut dw, 2, 1).unwrap();
+        k.dense_weight_gradient(none(0, 2), none(0, 1), to, &mut ws).unwrap();
+        same(&dw, &[0.0; 2], "an empty batch");
+        let mut db = [7.0; 2];
+        k.dense_bias_gradient(none(0, 2), &mut db).unwrap();
+        same(&db, &[0.0; 2], "an empty batch");
+        k.dense_bias_gradient(MatRef::new(&[INF, TINY, -INF, 0.0], 2, 2).unwrap(), &mut db).unwrap();
+        same(&db, &[NAN, TINY], "biases");
+
+        let mut dx = [7.0; 3];
+        let (delta, w) = (MatRef::new(&[NAN], 1, 1).unwrap(), MatRef::new(&[1.0; 3], 3, 1).unwrap());
+        let active = MatRef::new(&[NAN, 0.0, 1.0], 1, 3).unwrap();
+        let to = MatMut::new(&mut dx, 1, 3).unwrap();
+        k.dense_input_gradient(delta, w, Some(active), to, &mut ws).unwrap();
+        same(&dx, &[0.0, 0.0, NAN], "where active is not above 0");
+    }
+}
+
+fn cross_entropy(k: Kernels, row: &[f32], label: u32) -> (f32, Vec<f32>, u32) {
+    let n = row.len();
+    let (mut loss, mut class, mut gradient) = ([7.0], [7], vec![7.0; n]);
+    let to = Some(MatMut::new(&mut gradient, 1, n).unwrap());
+    k.softmax_cross_entropy(MatRef::new(row, 1, n).unwrap(), &[label], 1, to, &mut loss, &mut class).unwrap();
+    (loss[0], gradient, class[0])
+}
+
+#[test]
+fn softmax_and_losses() {
+    let rows: [(&[f32], &[f32], u32); 6] = [
+        (&[1.0, NAN], &[NAN, NAN], NO_CLASS),
+        (&[1.0, INF], &[NAN, NAN], 1),
+        (&[-INF, -INF], &[NAN, NAN], 0),
+        (&[-INF, 3.0], &[0.0, 1.0], 1),
+        (&[0.0, 87.4], &[0.0, 1.0], 1),
+        (&[-0.0, 0.0], &[0.5, 0.5], 0),
+    ];
+    for k in all_isas() {
+        for (row, softmax, class) in rows {
+            let (x, mut y, mut found) = (MatRef::new(row, 1, 2).unwrap(), [7.0; 2], [7]);
+            k.softmax(x, MatMut::new(&mut y, 1, 2).unwrap()).unwrap();
+            same(&y, softmax, &format!("softmax of {row:?} on {}", k.isa()));
+            k.argmax(x, &mut found).unwrap();
+            assert_eq!(found, [class], "argmax of {row:?} on {}", k.isa());
+            let (loss, gradient, predicted) = cross_entropy(k, row, 1);
+            assert_eq!(predicted, class, "prediction for {row:?} on {}", k.isa());
+            same(&gradient, &[softmax[0], softmax[1] - 1.0], "gradient");
+            assert_eq!(loss.is_nan(), softmax[0].is_nan(), "loss of {row:?} on {}: {loss}", k.isa());
+        }
+        let (loss, gradient, _) = cross_entropy(k, &[-INF, 3.0], 0);
+        same(&gradient, &[-1.0, 1.0], "gradient");
+        assert_eq!(loss, INF);
+        let (loss, ..) = cross_entropy(k, &[-1e38, 1e38], 0);
+        assert_eq!(loss, 2e38);
+
+        let (x, mut y) = (MatRef::new(&[-INF, 3.0, NAN, 1.0], 2, 2).unwrap(), [7.0; 4]);
+        k.log_softmax(x, MatMut::new(&mut y, 2, 2).unwrap()).unwrap();
+        same(&y, &[-INF, 0.0, NAN, NAN], "log_softmax");
+
+        let targets = MatRef::new(&[0.0, 1.0, NAN, 1.0], 2, 2).unwrap();
+        let x = MatRef::new(&[-INF, 3.0, 1.0, 1.0], 2, 2).unwrap();
+        let (mut losses, mut classes, mut gradient) = ([7.0; 2], [7; 2], [7.0; 4]);
+        let to = Some(MatMut::new(&mut gradient, 2, 2).unwrap());
+        k.softmax_cross_entropy_soft(x, targets, 1, to, &mut losses, &mut classes).unwrap();
+        same(&losses, &[0.0, NAN], "soft losses");
+        same(&gradient, &[0.0, 0.0, NAN, -0.5], "soft gradient");
+
+        let (mut losses, mut gradient) = ([7.0; 3], [7.0; 3]);
+        k.binary_cross_entropy(&[NAN, INF, -INF], &[0.0, 0.0, 0.5], 1, Some(&mut gradient), &mut losses)
+            .unwrap();
+        assert!(losses[0].is_nan() && losses[1..].iter().all(|x| x.is_nan() || *x == INF), "{losses:?}");
+        same(&gradient, &[NAN, 1.0, -0.5], "binary gradient");
+    }
+}
+
+#[test]
+fn optimizers() {
+    for k in all_isas() {
+        let (plain, at_once) = (RmsProp::default(), RmsProp { epsilon: 0.0, ..RmsProp::default() });
+        for (rule, g, w, v) in [(plain, INF, NAN, INF), (plain, 1e20, 1.0, INF), (plain, 0.0, 1.0, 0.0)] {
+            let (mut found_w, mut found_v) = ([1.0], [0.0]);
+            k.rmsprop(&rule, &mut found_w, &mut found_v, &[g]).unwrap();
+            same(&[found_w[0], found_v[0]], &[w, v], &format!("rmsprop of {g} on {}", k.isa()));
+        }
+        let (mut w, mut v) = ([1.0], [0.0]);
+        k.rmsprop(&at_once, &mut w, &mut v, &[0.0]).unwrap();
+        same(&w, &[NAN], "rmsprop without epsilon");
+        // Infinite state stays, and so does the weight.
+        let (mut w, mut m, mut v) = ([1.0], [0.0], [INF]);
+        k.rmsprop(&plain, &mut w, &mut v, &[1.0]).unwrap();
+        k.adam(&Adam::default(), 9, &mut w, &mut m, &mut v, &[1.0]).unwrap();
+        same(&[w[0], v[0]], &[1.0, INF], "infinite state");
+        for g in [NAN, INF] {
+            let (mut w, mut m, mut v) = ([1.0], [0.0], [0.0]);
+            k.adam(&Adam::default(), 0, &mut w, &mut m, &mut v, &[g]).unwrap();
+            same(&w, &[NAN], "adam");
+            let (mut w, mut m) = ([1.0], [0.0]);
+            k.momentum(&Momentum::default(), &mut w, &mut m, &[g]).unwrap();
+            same(&[w[0], m[0]], &[-g, -g], "momentum");
+            k.momentum(&Momentum::default(), &mut w, &mut m, &[0.0]).unwrap();
+            same(&[w[0], m[0]], &[-g, -g], "momentum afterwards");
+            let mut w = [1.0];
+            k.sgd(&Sgd::default(), &mut w, &[g]).unwrap();
+            same(&w, &[-g], "sgd");
+        }
+        let mut w = [TINY, 1.0];
+        k.sgd(&Sgd { learning_rate: 1.0 }, &mut w, &[-TINY, 0.0]).unwrap();
+        same(&w, &[2.0 * TINY, 1.0], "sgd of denormals");
+    }
+}
+
+/// Pixels: the nearest float, which a product with the rounded reciprocal misses for some bytes.
+#[test]
+fn bytes() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let divided: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
+    let multiplied = bytes.iter().map(|b| f32::from(*b) * (1.0 / 255.0));
+    assert!(multiplied.zip(&divided).any(|(a, b)| a != *b));
+    for k in all_isas() {
+        let mut found = vec![7.0; 256];
+        k.unit_from_u8(&bytes, &mut found).unwrap();
+        same(&found, &divided, k.isa().name());
+        assert_eq!((found[0], found[255]), (0.0, 1.0));
+    }
+}
