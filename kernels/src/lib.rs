@@ -53,6 +53,11 @@
 //! 16 virtual lanes. [`mod@reference`] is the definition, as plain loops.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Where there is no vector ISA, only the reference is used.
+#![cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64", feature = "portable")),
+    allow(dead_code)
+)]
 
 mod arch;
 mod constants;
