@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use mnist_fast_kernels::Isa;
+use mnist_fast_kernels::{Isa, Kernels};
 use scratch::{Scratch, images, labels};
 use serde_json::Value;
 
@@ -413,9 +413,20 @@ fn help_lists_every_option_and_the_summary_is_the_tutorials() {
     }
     assert!(succeeds(&["summary", "--hidden", "none"]).contains("Total params: 7,850"));
     let info = succeeds(&["info"]);
-    for row in ["version", "ISA", "GEMM tiles", "caches", "licence", &Isa::best().to_string()] {
+    for row in ["version", "threads", "ISA", "caches", "licence", &Isa::best().to_string()] {
         assert!(info.contains(row), "{info}");
     }
+    let row = |name: &str| info.lines().find(|line| line.starts_with(name)).expect(name);
+    let kernels = Kernels::best();
+    let tiles: Vec<_> =
+        kernels.gemm_tiles().map(|tile| format!("{} x {}", tile.rows, tile.columns)).collect();
+    let tiles = if tiles.is_empty() { "none of its own".into() } else { tiles.join(", ") };
+    assert_eq!(row("GEMM tiles"), format!("GEMM tiles  {tiles}"));
+    let blocks = kernels.gemm_blocks().map_or("none of its own".into(), |blocks| {
+        let of_a = blocks.rows * blocks.depth * 4 / 1024;
+        format!("{} x {}, {} deep (of A {of_a}K", blocks.rows, blocks.columns, blocks.depth)
+    });
+    assert!(row("GEMM blocks").starts_with(&format!("GEMM blocks {blocks}")), "{info}");
 }
 
 #[test]

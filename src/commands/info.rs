@@ -3,7 +3,7 @@
 use std::fs;
 
 use mnist_fast::Result;
-use mnist_fast_kernels::{Isa, Kernels};
+use mnist_fast_kernels::{GemmBlocks, Isa, Kernels};
 
 use crate::args::{Args, Opt};
 use crate::output;
@@ -16,17 +16,20 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let best = Isa::best();
     let list = |isas: Vec<Isa>| isas.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let (found, missing): (Vec<_>, Vec<_>) = Isa::ALL.into_iter().partition(|isa| isa.is_available());
+    let kernels = Kernels::best();
+    let none = || "none of its own".to_owned();
     let tiles: Vec<String> =
-        Kernels::best().gemm_tiles().map(|tile| format!("{} x {}", tile.rows, tile.columns)).collect();
+        kernels.gemm_tiles().map(|tile| format!("{} x {}", tile.rows, tile.columns)).collect();
 
     let mut rows = vec![
         ("version", format!("mnist-fast {} ({})", env!("CARGO_PKG_VERSION"), profile())),
         ("machine", format!("{}, {} {}", cpu_name(), std::env::consts::OS, std::env::consts::ARCH)),
-        ("cores", std::thread::available_parallelism().map_or("unknown".into(), |n| n.to_string())),
+        ("threads", threads()),
         ("caches", caches().unwrap_or("unknown".into())),
         ("ISA", format!("{best} chosen; available: {}", list(found))),
         ("not here", if missing.is_empty() { "none".into() } else { list(missing) }),
-        ("GEMM tiles", if tiles.is_empty() { "none of its own".into() } else { tiles.join(", ") }),
+        ("GEMM tiles", if tiles.is_empty() { none() } else { tiles.join(", ") }),
+        ("GEMM blocks", kernels.gemm_blocks().map_or_else(none, blocks)),
     ];
     if Isa::Portable.is_available() {
         rows.push(("portable", portable()));
@@ -45,6 +48,25 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// The build's profile.
 pub(crate) fn profile() -> &'static str {
     if cfg!(debug_assertions) { "debug build" } else { "release build" }
+}
+
+fn threads() -> String {
+    match std::thread::available_parallelism() {
+        Ok(n) => format!("{n} at once; train takes as many, but at most batch size / 16"),
+        Err(error) => format!("unknown ({error}); train takes 1"),
+    }
+}
+
+/// The GEMM's cache blocks beside the sizes that the caches must have room for.
+fn blocks(blocks: GemmBlocks) -> String {
+    let GemmBlocks { rows, columns, depth } = blocks;
+    let kib = |floats: usize| floats * size_of::<f32>() / 1024;
+    format!(
+        "{rows} x {columns}, {depth} deep (of A {}K, of B {}K, of C {}K)",
+        kib(rows * depth),
+        kib(depth * columns),
+        kib(rows * columns)
+    )
 }
 
 /// What `portable`'s two crates really use.
