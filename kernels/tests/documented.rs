@@ -1,4 +1,4 @@
-//! What the documentation of the methods says of NaN, infinities, zeros and denormals, on every ISA.
+//! What the documentation of the methods says of NaN, infinities, zeros, denormals and GEMM blocks, on every ISA.
 
 mod common;
 
@@ -190,6 +190,22 @@ fn optimizers() {
         let mut w = [TINY, 1.0];
         k.sgd(&Sgd { learning_rate: 1.0 }, &mut w, &[-TINY, 0.0]).unwrap();
         same(&w, &[2.0 * TINY, 1.0], "sgd of denormals");
+    }
+}
+
+/// A block of C is a whole number of tiles high and wide, at any height and width of tile.
+#[test]
+fn blocks_hold_whole_tiles() {
+    for k in all_isas() {
+        let Some(blocks) = k.gemm_blocks() else {
+            assert_eq!(k.gemm_tiles().count(), 0, "{} has tiles, but no blocks", k.isa());
+            continue;
+        };
+        assert!(k.gemm_tiles().count() > 0, "{} has blocks, but no tiles", k.isa());
+        for tile in k.gemm_tiles() {
+            assert_eq!((blocks.rows % tile.rows, blocks.columns % tile.columns), (0, 0), "{}", k.isa());
+        }
+        assert!((blocks.rows + blocks.columns) * blocks.depth <= Workspace::LEN);
     }
 }
 

@@ -103,9 +103,10 @@ impl Kernels {
         Ok(())
     }
 
-    /// The gradient through the logistic function, in place: `delta = delta (h (1 - h))` for its output `h`, each of the three
-    /// operations rounded once: a relative error of at most `3 2^-24`, to first order. `h` and `delta` have one length.
-    /// NaN passes; products that are denormal stay denormal; where `h` has reached 0 or 1 the gradient is 0.
+    /// The gradient through the logistic function, in place: `delta = delta (h (1 - h))` for its output `h`, each of
+    /// the three operations rounded once: a relative error of at most `3 2^-24`, to first order. `h` and `delta` have
+    /// one length. NaN passes; products that are denormal stay denormal; where `h` has reached 0 or 1 the gradient is
+    /// 0.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -123,9 +124,10 @@ impl Kernels {
         Ok(())
     }
 
-    /// The gradient through tanh, in place: `delta = delta (1 - h^2)` for its output `h`; `1 - h^2` is one fused multiply-add,
-    /// so that nothing cancels where `h` is near 1: a relative error of at most `2 2^-24`, to first order. `h` and `delta` have one length. NaN passes; products that are denormal stay
-    /// denormal; where `h` has reached -1 or 1 the gradient is 0.
+    /// The gradient through tanh, in place: `delta = delta (1 - h^2)` for its output `h`; `1 - h^2` is one fused
+    /// multiply-add, so that nothing cancels where `h` is near 1: a relative error of at most `2 2^-24`, to first
+    /// order. `h` and `delta` have one length. NaN passes; products that are denormal stay denormal; where `h` has
+    /// reached -1 or 1 the gradient is 0.
     ///
     /// # Errors
     /// [`Error::Length`].

@@ -14,8 +14,9 @@ impl Kernels {
     /// sum is in the 16 lanes of [`Kernels::row_sum`]. (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and
     /// softmax functions", 2021, is about the shift by the maximum.)
     ///
-    /// The relative error stays below `4e-7 + (max - x) 2^-23`, tested up to 33 columns. Where `max - x` is above 87.33655
-    /// the result is +0. A row that holds NaN or +inf, or only -inf, gives NaN throughout; -inf beside a number gives +0.
+    /// The relative error stays below `4e-7 + (max - x) 2^-23`, tested up to 33 columns, where the result is not
+    /// denormal; where `max - x` is above 87.33655 it is +0. A row that holds NaN or +inf, or only -inf, gives NaN throughout; -inf beside a
+    /// number gives +0.
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of X are not contiguous.
@@ -72,9 +73,9 @@ impl Kernels {
     /// size of the whole batch, also where the rows are only a part of it. `gradient` has the shape of the logits; `labels`,
     /// `losses` and `predictions` have an element for each row.
     ///
-    /// The loss errs by at most `4e-7` of itself and `2e-7`, tested up to 33 columns; it is finite wherever
-    /// `max - x[label]` is, because it is no ln of a rounded probability. A row that holds NaN or +inf, or only -inf, gives a NaN loss and gradient; a
-    /// label whose logit is -inf beside a number gives a loss of +inf.
+    /// The loss errs by at most `4e-7` of itself and `2e-7`, tested up to 33 columns; it is finite wherever `max -
+    /// x[label]` is, because it is no ln of a rounded probability. A row that holds NaN or +inf, or only -inf, gives
+    /// a NaN loss and gradient; a label whose logit is -inf beside a number gives a loss of +inf.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`] (also for an empty batch), [`Error::Label`]; [`Error::Stride`] where the rows
