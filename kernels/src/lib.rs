@@ -60,6 +60,8 @@
 )]
 
 mod arch;
+#[cfg(feature = "capi")]
+pub mod capi;
 mod constants;
 mod error;
 mod gemm;

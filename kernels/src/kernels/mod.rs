@@ -156,6 +156,20 @@ impl Kernels {
     }
 }
 
+/// The C interface holds the table's address for a `Kernels`.
+#[cfg(feature = "capi")]
+impl Kernels {
+    pub(crate) fn table(self) -> &'static Table {
+        self.table
+    }
+
+    /// # Safety
+    /// The table came from [`Kernels::table`].
+    pub(crate) unsafe fn from_table(table: &'static Table) -> Self {
+        Kernels { table }
+    }
+}
+
 impl fmt::Debug for Kernels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Kernels").field(&self.isa()).finish()

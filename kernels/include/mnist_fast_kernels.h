@@ -1,0 +1,468 @@
+// The C interface of mnist-fast-kernels: bit-exact SIMD kernels for multilayer perceptrons.
+// MIT or Apache-2.0. Written by cbindgen from kernels/src/capi/: do not edit.
+//
+// Choose the kernels once (`mnf_kernels_best`), make one workspace per thread (`mnf_workspace_new`), and call. The library
+// starts no threads, keeps no state and reads no environment; to use several threads, give each a part of the outputs.
+// The same input gives the same bits on every exact instruction set, however the outputs are split.
+//
+// Matrices: row-major floats; rows start `..._ld` elements (the leading dimension, at least the number of columns)
+// apart, and the gaps are never touched. Sizes and strides count elements, not bytes.
+//
+// Pointers: each leads to as many elements as the sizes say, aligned as its type asks. What is written must overlap no
+// other argument, and no other thread may use it meanwhile. A pointer to nothing (a size is 0) may be NULL.
+//
+// Status: a call returns a `mnf_status`; unless it is `MNF_STATUS_OK` or `MNF_STATUS_INTERNAL`, nothing was written. Any call
+// can return `MNF_STATUS_NULL_POINTER`, `_ALIGNMENT`, `_SIZE` and `_INTERNAL`, and, if it takes a matrix, `_STRIDE`; what
+// else it can return stands with the function. No panic leaves the library.
+
+#ifndef MNIST_FAST_KERNELS_H
+#define MNIST_FAST_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The prediction for a row that holds a NaN, or nothing.
+#define MNF_NO_CLASS UINT32_MAX
+
+// What a call returns. Unless it is `MNF_STATUS_OK` or `MNF_STATUS_INTERNAL`, nothing was written.
+enum mnf_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Done.
+    MNF_STATUS_OK = 0,
+    // A pointer is null, and not one that may be.
+    MNF_STATUS_NULL_POINTER = 1,
+    // A pointer is not aligned as its type asks.
+    MNF_STATUS_ALIGNMENT = 2,
+    // A size is so large that no memory holds it: its bytes exceed what a pointer difference can count.
+    MNF_STATUS_SIZE = 3,
+    // A leading dimension is below the number of columns, or elements of C would overlap (a stride of 0, say).
+    MNF_STATUS_STRIDE = 4,
+    // The batch size is 0.
+    MNF_STATUS_BATCH = 5,
+    // A label is not below the number of classes.
+    MNF_STATUS_LABEL = 6,
+    // A number that is none of its enumeration.
+    MNF_STATUS_ENUMERATION = 7,
+    // This CPU, or this build, cannot run the instruction set.
+    MNF_STATUS_UNAVAILABLE_ISA = 8,
+    // A defect of the library: please report it. What was to be written is undefined.
+    MNF_STATUS_INTERNAL = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mnf_status mnf_status;
+#else
+typedef int32_t mnf_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a dense layer applies to its pre-activations.
+enum mnf_activation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Nothing: the outputs are logits.
+    MNF_ACTIVATION_LINEAR = 0,
+    // `x < 0 ? 0 : x`.
+    MNF_ACTIVATION_RELU = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mnf_activation mnf_activation;
+#else
+typedef int32_t mnf_activation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// An instruction set with its own kernels. All but `MNF_ISA_PORTABLE` give the same bits for the same input.
+enum mnf_isa
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Plain code: the reference. Runs anywhere, slowly.
+    MNF_ISA_SCALAR = 0,
+    // Fast on any CPU, correct to rounding, but not the same bits.
+    MNF_ISA_PORTABLE = 1,
+    // x86-64 with AVX2 and FMA.
+    MNF_ISA_AVX2 = 2,
+    // x86-64 with AVX-512 F, VL, BW and DQ.
+    MNF_ISA_AVX512 = 3,
+    // aarch64 with NEON, which every such CPU has.
+    MNF_ISA_NEON = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum mnf_isa mnf_isa;
+#else
+typedef int32_t mnf_isa;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The kernels of one instruction set. It lives as long as the library: there is nothing to free. Any number of
+// threads may use it at once.
+typedef struct mnf_kernels mnf_kernels;
+
+// Scratch memory for products. One call at a time may use it: threads need one each.
+typedef struct mnf_workspace mnf_workspace;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// A sentence in English for a status; "unknown status" for any other number. It lives as long as the library.
+const char *mnf_status_message(int32_t status);
+
+// The version of the library, such as "0.1.0". It lives as long as the library.
+const char *mnf_version(void);
+
+// The name of a `mnf_isa`, such as "avx2"; NULL for any other number. It lives as long as the library.
+const char *mnf_isa_name(int32_t isa);
+
+// Whether this build has kernels for a `mnf_isa` and this CPU can run them; false for any other number.
+bool mnf_isa_is_available(int32_t isa);
+
+// Whether a `mnf_isa` gives the exact bits, equal on every such one; false for any other number.
+bool mnf_isa_is_exact(int32_t isa);
+
+// The fastest kernels that this CPU runs; never NULL.
+const mnf_kernels *mnf_kernels_best(void);
+
+// Sets `*kernels` to the kernels of a `mnf_isa`.
+//
+// Errors: `MNF_STATUS_ENUMERATION` where `isa` is none, `MNF_STATUS_UNAVAILABLE_ISA`.
+mnf_status mnf_kernels_for_isa(int32_t isa, const mnf_kernels **kernels);
+
+// Which `mnf_isa` the kernels are; -1 for NULL.
+int32_t mnf_kernels_isa(const mnf_kernels *kernels);
+
+// A new workspace (0.9 MB, touched only where a call packs), or NULL where there is no memory. Free it with
+// `mnf_workspace_free`.
+mnf_workspace *mnf_workspace_new(void);
+
+// Frees what `mnf_workspace_new` gave, once; does nothing for NULL.
+void mnf_workspace_free(mnf_workspace *workspace);
+
+// C = alpha A B + beta C: A is m x k, B is k x n, C is m x n.
+//
+// Element (i, j) of a matrix is at `ptr + i * row_stride + j * column_stride`; strides count elements. Strides of A and
+// B may also be zero or negative, those of C negative; exchanging a matrix's two strides transposes it. Each element
+// starts at `beta * c` and takes `(alpha a) b` in increasing k, by fused multiply-adds. With beta = 0 C is not read;
+// with alpha = 0 or k = 0 A and B are not.
+//
+// Errors: `MNF_STATUS_STRIDE` where elements of C overlap.
+mnf_status mnf_sgemm(const mnf_kernels *kernels,
+                     size_t m,
+                     size_t k,
+                     size_t n,
+                     float alpha,
+                     const float *a,
+                     ptrdiff_t a_row_stride,
+                     ptrdiff_t a_column_stride,
+                     const float *b,
+                     ptrdiff_t b_row_stride,
+                     ptrdiff_t b_column_stride,
+                     float beta,
+                     float *c,
+                     ptrdiff_t c_row_stride,
+                     ptrdiff_t c_column_stride,
+                     mnf_workspace *workspace);
+
+// A dense layer: Y = activation(X W + bias). X is batch x inputs, W inputs x outputs, `bias` has `outputs` elements, Y is
+// batch x outputs.
+//
+// Errors: `MNF_STATUS_ENUMERATION` where `activation` is no `mnf_activation`.
+mnf_status mnf_dense_forward(const mnf_kernels *kernels,
+                             size_t batch,
+                             size_t inputs,
+                             size_t outputs,
+                             const float *x,
+                             size_t x_ld,
+                             const float *w,
+                             size_t w_ld,
+                             const float *bias,
+                             int32_t activation,
+                             float *y,
+                             size_t y_ld,
+                             mnf_workspace *workspace);
+
+// The gradient of a dense layer's input: dX = delta W^T, and +0 wherever `active` is not above 0.
+//
+// `delta` is batch x outputs, the loss' gradient by the pre-activations; W is inputs x outputs; dX and `active` are batch x
+// inputs. `active` is the ReLU output that was this layer's input: its mask makes dX the delta of the layer below. NULL
+// leaves it out.
+mnf_status mnf_dense_input_gradient(const mnf_kernels *kernels,
+                                    size_t batch,
+                                    size_t inputs,
+                                    size_t outputs,
+                                    const float *delta,
+                                    size_t delta_ld,
+                                    const float *w,
+                                    size_t w_ld,
+                                    const float *active,
+                                    size_t active_ld,
+                                    float *dx,
+                                    size_t dx_ld,
+                                    mnf_workspace *workspace);
+
+// The gradient of a dense layer's weights: dW = X^T delta. X is batch x inputs, `delta` batch x outputs, dW inputs x
+// outputs.
+mnf_status mnf_dense_weight_gradient(const mnf_kernels *kernels,
+                                     size_t batch,
+                                     size_t inputs,
+                                     size_t outputs,
+                                     const float *x,
+                                     size_t x_ld,
+                                     const float *delta,
+                                     size_t delta_ld,
+                                     float *dw,
+                                     size_t dw_ld,
+                                     mnf_workspace *workspace);
+
+// `mnf_dense_weight_gradient` and then `mnf_sgd` on W, inputs x outputs, in one pass that stores no gradient: the same
+// bits.
+mnf_status mnf_dense_weight_update_sgd(const mnf_kernels *kernels,
+                                       double learning_rate,
+                                       size_t batch,
+                                       size_t inputs,
+                                       size_t outputs,
+                                       const float *x,
+                                       size_t x_ld,
+                                       const float *delta,
+                                       size_t delta_ld,
+                                       float *w,
+                                       size_t w_ld,
+                                       mnf_workspace *workspace);
+
+// `mnf_dense_weight_gradient` and then `mnf_rmsprop` on W, in one pass that stores no gradient: the same bits. W and V, the
+// state, are inputs x outputs.
+mnf_status mnf_dense_weight_update_rmsprop(const mnf_kernels *kernels,
+                                           double learning_rate,
+                                           double rho,
+                                           double epsilon,
+                                           int32_t epsilon_outside_root,
+                                           size_t batch,
+                                           size_t inputs,
+                                           size_t outputs,
+                                           const float *x,
+                                           size_t x_ld,
+                                           const float *delta,
+                                           size_t delta_ld,
+                                           float *w,
+                                           size_t w_ld,
+                                           float *v,
+                                           size_t v_ld,
+                                           mnf_workspace *workspace);
+
+// The gradient of a dense layer's biases: the sum over the rows of `delta`, batch x outputs, to `outputs` elements of
+// `gradient`.
+mnf_status mnf_dense_bias_gradient(const mnf_kernels *kernels,
+                                   size_t batch,
+                                   size_t outputs,
+                                   const float *delta,
+                                   size_t delta_ld,
+                                   float *gradient);
+
+// ReLU of `n` elements, in place: `x < 0 ? 0 : x`. NaN passes; the sign of a zero is not fixed.
+mnf_status mnf_relu(const mnf_kernels *kernels, size_t n, float *x);
+
+// Leaky ReLU of `n` elements, in place: `x < 0 ? slope * x : x`. NaN passes.
+mnf_status mnf_leaky_relu(const mnf_kernels *kernels, float slope, size_t n, float *x);
+
+// The logistic function of `n` elements, in place: `1 / (1 + e^-x)`, within 2.41 ULP. NaN passes; results below 2^-126
+// are +0.
+mnf_status mnf_sigmoid(const mnf_kernels *kernels, size_t n, float *x);
+
+// tanh of `n` elements, in place, within 1.46 ULP. NaN passes.
+mnf_status mnf_tanh(const mnf_kernels *kernels, size_t n, float *x);
+
+// e^x of `n` elements, in place, within 1.02 ULP. NaN passes; results below 2^-126 are +0; above 88.72283 +inf.
+mnf_status mnf_exp(const mnf_kernels *kernels, size_t n, float *x);
+
+// ln x of `n` elements, in place, within 0.83 ULP. NaN passes; a negative gives NaN, a zero -inf.
+mnf_status mnf_ln(const mnf_kernels *kernels, size_t n, float *x);
+
+// The gradient through ReLU, in place: `delta` stays where its output `h` is above 0, and becomes +0 elsewhere, also where
+// `h` is NaN. Both have `n` elements.
+mnf_status mnf_relu_gradient(const mnf_kernels *kernels, size_t n, const float *h, float *delta);
+
+// The gradient through leaky ReLU, in place: `delta` stays where its output `h` is above 0, and becomes `slope * delta`
+// elsewhere. Both have `n` elements; `slope` is not negative.
+mnf_status mnf_leaky_relu_gradient(const mnf_kernels *kernels, float slope, size_t n, const float *h, float *delta);
+
+// The gradient through the logistic function, in place: `delta = delta (h (1 - h))` for its output `h`. Both have `n`
+// elements.
+mnf_status mnf_sigmoid_gradient(const mnf_kernels *kernels, size_t n, const float *h, float *delta);
+
+// The gradient through tanh, in place: `delta = delta (1 - h^2)` for its output `h`. Both have `n` elements.
+mnf_status mnf_tanh_gradient(const mnf_kernels *kernels, size_t n, const float *h, float *delta);
+
+// Softmax of each row: `y = e^(x - max) / sum`. X and Y are rows x columns. A row that holds NaN or +inf, or only -inf,
+// gives NaN throughout.
+mnf_status mnf_softmax(const mnf_kernels *kernels,
+                       size_t rows,
+                       size_t columns,
+                       const float *x,
+                       size_t x_ld,
+                       float *y,
+                       size_t y_ld);
+
+// The logarithm of each row's softmax: `y = (x - max) - ln(sum e^(x - max))`, in nats. X and Y are rows x columns. -inf
+// gives -inf; a row that holds NaN or +inf, or only -inf, gives NaN throughout.
+mnf_status mnf_log_softmax(const mnf_kernels *kernels,
+                           size_t rows,
+                           size_t columns,
+                           const float *x,
+                           size_t x_ld,
+                           float *y,
+                           size_t y_ld);
+
+// Softmax and categorical cross-entropy of each row of logits, rows x classes, with their gradient in the same pass.
+//
+// `labels`, `losses` and `predictions` have `rows` elements. Per row: `losses = ln(sum e^(x - max)) + (max - x[label])` in
+// nats; `predictions` = the first column of the maximum, or `MNF_NO_CLASS` where the row holds a NaN; and, unless
+// `gradient` (rows x classes) is NULL, `gradient = (softmax(x) - [column = label]) / batch`: the gradient of the batch's
+// mean loss. `batch` is the size of the whole batch, also where the rows are only a part of it.
+//
+// Errors: `MNF_STATUS_BATCH` where it is 0, `MNF_STATUS_LABEL` where a label is not below `classes`.
+mnf_status mnf_softmax_cross_entropy(const mnf_kernels *kernels,
+                                     size_t rows,
+                                     size_t classes,
+                                     const float *logits,
+                                     size_t logits_ld,
+                                     const uint32_t *labels,
+                                     size_t batch,
+                                     float *gradient,
+                                     size_t gradient_ld,
+                                     float *losses,
+                                     uint32_t *predictions);
+
+// `mnf_softmax_cross_entropy` with a distribution over the classes for each row instead of a label: `targets`, rows x
+// classes, is one-hot (the same bits as its labels), smoothed, or a mixture.
+//
+// Per row: `losses = sum t (ln(sum e^(x - max)) + (max - x))` over the columns whose target t is not 0, and, unless
+// `gradient` is NULL, `gradient = (softmax(x) - t) / batch`, which is the loss' gradient where the targets of a row sum
+// to 1; that is not checked.
+//
+// Errors: `MNF_STATUS_BATCH` where it is 0.
+mnf_status mnf_softmax_cross_entropy_soft(const mnf_kernels *kernels,
+                                          size_t rows,
+                                          size_t classes,
+                                          const float *logits,
+                                          size_t logits_ld,
+                                          const float *targets,
+                                          size_t targets_ld,
+                                          size_t batch,
+                                          float *gradient,
+                                          size_t gradient_ld,
+                                          float *losses,
+                                          uint32_t *predictions);
+
+// Binary cross-entropy of one logit z a sample, with its gradient in the same pass; `n` samples, whose targets t are 0 or
+// 1, or, smoothed, between.
+//
+// Per sample: `losses = max(z, 0) - z t + ln(1 + e^-|z|)` in nats, and, unless `gradient` is NULL, `gradient =
+// (sigmoid(z) - t) / batch`: the gradient of the batch's mean loss. `batch` is the size of the whole batch, also where
+// the samples are only a part of it.
+//
+// Errors: `MNF_STATUS_BATCH` where it is 0.
+mnf_status mnf_binary_cross_entropy(const mnf_kernels *kernels,
+                                    size_t n,
+                                    const float *logits,
+                                    const float *targets,
+                                    size_t batch,
+                                    float *gradient,
+                                    float *losses);
+
+// The sum of each row of X, rows x columns, to `rows` elements of `to`; +0 for an empty row.
+mnf_status mnf_row_sum(const mnf_kernels *kernels, size_t rows, size_t columns, const float *x, size_t x_ld, float *to);
+
+// The largest element of each row of X, rows x columns, to `rows` elements of `to`: NaN where the row holds one, -inf
+// for an empty row.
+mnf_status mnf_row_max(const mnf_kernels *kernels, size_t rows, size_t columns, const float *x, size_t x_ld, float *to);
+
+// The Euclidean norm of each row of X, rows x columns, to `rows` elements of `to`; +0 for an empty row. Nothing is
+// scaled: an element above 1.8e19 in magnitude gives +inf.
+mnf_status mnf_row_norm2(const mnf_kernels *kernels, size_t rows, size_t columns, const float *x, size_t x_ld, float *to);
+
+// The first column that holds each row's maximum, to `rows` elements of `to`; `MNF_NO_CLASS` for a row that is empty or
+// holds a NaN. X is rows x columns.
+mnf_status mnf_argmax(const mnf_kernels *kernels, size_t rows, size_t columns, const float *x, size_t x_ld, uint32_t *to);
+
+// One step of gradient descent: `w = w - learning_rate g`. `w` and `gradient` have `n` elements.
+mnf_status mnf_sgd(const mnf_kernels *kernels, double learning_rate, size_t n, float *w, const float *gradient);
+
+// One step of gradient descent with momentum: `m = momentum m - learning_rate g`, then `w = w + m`; where `nesterov` is not
+// 0 `w = w + (momentum m - learning_rate g)` of the new `m` (as Keras 3's SGD). `w`, `m`, the state, and `gradient` have
+// `n` elements; `m` starts at 0.
+mnf_status mnf_momentum(const mnf_kernels *kernels,
+                        double learning_rate,
+                        double momentum,
+                        int32_t nesterov,
+                        size_t n,
+                        float *w,
+                        float *m,
+                        const float *gradient);
+
+// One step of RMSprop: `v = rho v + (1 - rho) g^2`, then `w = w - learning_rate g / sqrt(v + epsilon)` (as in Keras 3), or,
+// where `epsilon_outside_root` is not 0, `w = w - learning_rate g / (sqrt(v) + epsilon)` (as in PyTorch). `w`, `v`, the
+// state, and `gradient` have `n` elements; `v` starts at 0. Keras' defaults are a learning rate of 1e-3, a rho of 0.9 and an
+// epsilon of 1e-7; PyTorch's 1e-2, 0.99 and 1e-8.
+mnf_status mnf_rmsprop(const mnf_kernels *kernels,
+                       double learning_rate,
+                       double rho,
+                       double epsilon,
+                       int32_t epsilon_outside_root,
+                       size_t n,
+                       float *w,
+                       float *v,
+                       const float *gradient);
+
+// One step of Adam: `m = beta_1 m + (1 - beta_1) g`, `v = beta_2 v + (1 - beta_2) g^2`, `w = w - alpha m / (sqrt(v) +
+// epsilon)` with `alpha = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t)` and `t = iteration + 1`.
+//
+// `iteration` is the number of steps taken before this one: 0 at first. `w`, `m` and `v`, the state, and `gradient` have
+// `n` elements; `m` and `v` start at 0. Keras' defaults are 1e-3, 0.9, 0.999 and an epsilon of 1e-7.
+mnf_status mnf_adam(const mnf_kernels *kernels,
+                    double learning_rate,
+                    double beta_1,
+                    double beta_2,
+                    double epsilon,
+                    uint64_t iteration,
+                    size_t n,
+                    float *w,
+                    float *m,
+                    float *v,
+                    const float *gradient);
+
+// One step of Adam with decoupled weight decay: `w = w - learning_rate weight_decay w`, and then `mnf_adam`. Keras' default
+// is a weight decay of 4e-3.
+mnf_status mnf_adamw(const mnf_kernels *kernels,
+                     double learning_rate,
+                     double beta_1,
+                     double beta_2,
+                     double epsilon,
+                     double weight_decay,
+                     uint64_t iteration,
+                     size_t n,
+                     float *w,
+                     float *m,
+                     float *v,
+                     const float *gradient);
+
+// `n` bytes to unit floats: the float nearest to `byte / 255`.
+mnf_status mnf_unit_from_u8(const mnf_kernels *kernels, size_t n, const uint8_t *bytes, float *to);
+
+// `n` bytes to floats of any range: `byte * scale + shift`, one fused multiply-add.
+mnf_status mnf_scale_u8(const mnf_kernels *kernels, size_t n, const uint8_t *bytes, float scale, float shift, float *to);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MNIST_FAST_KERNELS_H */
