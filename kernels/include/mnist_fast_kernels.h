@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The prediction for a row that holds a NaN, or nothing.
+// The prediction for a row that is empty or holds a NaN.
 #define MNF_NO_CLASS UINT32_MAX
 
 // What a call returns. Unless it is `MNF_STATUS_OK` or `MNF_STATUS_INTERNAL`, nothing was written.

@@ -375,15 +375,16 @@ fn dense_layers_have_the_bits_of_the_safe_methods() {
 fn elementwise_functions_have_the_bits_of_the_safe_methods() {
     type InPlace = unsafe extern "C" fn(*const MnfKernels, usize, *mut f32) -> MnfStatus;
     type Through = unsafe extern "C" fn(*const MnfKernels, usize, *const f32, *mut f32) -> MnfStatus;
-    type Safe = fn(Kernels, &[f32], &mut [f32]) -> Result<(), Error>;
-    let functions: [(&str, InPlace, fn(Kernels, &mut [f32])); 5] = [
+    type SafeInPlace = fn(Kernels, &mut [f32]);
+    type SafeThrough = fn(Kernels, &[f32], &mut [f32]) -> Result<(), Error>;
+    let functions: [(&str, InPlace, SafeInPlace); 5] = [
         ("relu", mnf_relu, Kernels::relu),
         ("sigmoid", mnf_sigmoid, Kernels::sigmoid),
         ("tanh", mnf_tanh, Kernels::tanh),
         ("exp", mnf_exp, Kernels::exp),
         ("ln", mnf_ln, Kernels::ln),
     ];
-    let gradients: [(&str, Through, Safe); 3] = [
+    let gradients: [(&str, Through, SafeThrough); 3] = [
         ("relu_gradient", mnf_relu_gradient, Kernels::relu_gradient),
         ("sigmoid_gradient", mnf_sigmoid_gradient, Kernels::sigmoid_gradient),
         ("tanh_gradient", mnf_tanh_gradient, Kernels::tanh_gradient),
@@ -562,6 +563,9 @@ fn cross_entropies_have_the_bits_of_the_safe_methods() {
     }
 }
 
+/// An optimizer's step by the safe method on weights and two states, and by C's function on those at the pointers.
+type Both<'a> = &'a dyn Fn(&mut [&mut [f32]; 3], [*mut f32; 3]);
+
 #[test]
 fn optimizers_have_the_bits_of_the_safe_methods() {
     let mut random = Random::new(6);
@@ -570,8 +574,7 @@ fn optimizers_have_the_bits_of_the_safe_methods() {
         let k = handle(kernels);
         let (w, g, m) = (random.vec(n), random.vec(n), random.vec(n));
         let v: Vec<f32> = m.iter().map(|m| m * m).collect();
-        // Each runs the safe method on the first triple and C's function on the second.
-        let run = |name: &str, both: &dyn Fn(&mut [&mut [f32]; 3], [*mut f32; 3])| {
+        let run = |name: &str, both: Both<'_>| {
             let (mut expected, mut found) =
                 ([w.clone(), m.clone(), v.clone()], [w.clone(), m.clone(), v.clone()]);
             let [to_w, to_m, to_v] = &mut found;

@@ -15,9 +15,9 @@
 //! What a caller must keep: every pointer that is not null leads to as many elements as the sizes say, readable, and
 //! writable where it is not `const`, for the time of the call; nothing that is written overlaps another argument,
 //! nor is used by another thread meanwhile.
-#![allow(
-    clippy::too_many_arguments,
-    reason = "C has no views: each matrix is a pointer and its leading dimension"
+#![expect(
+    clippy::missing_safety_doc,
+    reason = "it stands above, and in the header's first lines, once for all"
 )]
 
 mod arguments;
