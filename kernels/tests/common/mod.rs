@@ -1,6 +1,9 @@
 //! Shared by the test files: which ISAs to test, reproducible numbers, and comparison of bits.
 #![allow(dead_code)]
 
+pub(crate) mod cases;
+pub(crate) mod layout;
+
 use mnist_fast_kernels::{Isa, Kernels};
 
 /// The exact SIMD ISAs to hold against the reference. `MNIST_FAST_TEST_ISA=NAME` asks for one, and fails where
@@ -80,6 +83,30 @@ impl Random {
 /// Bits after what the contract leaves open: the sign of zero, and which NaN.
 pub(crate) fn canonical(x: f32) -> u32 {
     if x.is_nan() { f32::NAN.to_bits() } else { (x + 0.0).to_bits() }
+}
+
+/// Whether `found` has the bits that it should have; on an ISA without exact bits, whether it is within `bound` of them
+/// (0 for what must not be touched, infinite for what can be anything).
+pub(crate) fn agree(
+    kernels: Kernels,
+    what: &str,
+    expected: &[f32],
+    found: &[f32],
+    bound: &[f32],
+) -> Result<(), String> {
+    assert_eq!((expected.len(), bound.len()), (found.len(), found.len()));
+    for (i, ((e, f), bound)) in expected.iter().zip(found).zip(bound).enumerate() {
+        let close = !kernels.isa().is_exact() && (*bound == f32::INFINITY || (e - f).abs() <= *bound);
+        if canonical(*e) != canonical(*f) && !close {
+            let bits = (f.to_bits(), e.to_bits());
+            let isa = kernels.isa();
+            return Err(format!(
+                "{isa} {what}: element {i} is {f:e} ({:08x}), expected {e:e} ({:08x})",
+                bits.0, bits.1
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Collects differences and panics with the first three at the end.

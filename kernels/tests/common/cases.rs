@@ -1,0 +1,104 @@
+//! Random cases: each is drawn from a seed and checked; a failing one is made simpler until nothing simpler fails.
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Random;
+
+/// The parameters of one check.
+pub(crate) trait Case: Clone + Debug {
+    fn draw(random: &mut Random, seed: u64) -> Self;
+
+    /// Cases to try in place of one that fails, the much simpler ones first.
+    fn simpler(&self) -> Vec<Self>;
+}
+
+/// Checks the case of every seed; panics with the simplest failing relative of the first that fails.
+pub(crate) fn check_cases<C: Case>(seeds: Range<u64>, mut check: impl FnMut(&C) -> Result<(), String>) {
+    let mut outcome = |case: &C| {
+        catch_unwind(AssertUnwindSafe(|| check(case))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            Err(format!("panic: {}", text.or(panic.downcast_ref().copied()).unwrap_or("without a message")))
+        })
+    };
+    for seed in seeds {
+        let mut case = C::draw(&mut Random::new(seed), seed);
+        let Err(mut error) = outcome(&case) else { continue };
+        println!("seed {seed} fails: {error}\n{case:?}");
+        while let Some((simpler, its_error)) =
+            case.simpler().into_iter().find_map(|case| outcome(&case).err().map(|error| (case, error)))
+        {
+            (case, error) = (simpler, its_error);
+        }
+        panic!("seed {seed}; the simplest case that fails: {error}\n{case:#?}");
+    }
+}
+
+/// Values below `size`, to try in its place.
+pub(crate) fn smaller(size: usize) -> impl Iterator<Item = usize> {
+    let candidates = [0, 1, size / 2, size - size / 4, size.saturating_sub(16), size.saturating_sub(1)];
+    candidates
+        .into_iter()
+        .enumerate()
+        .filter(move |(i, x)| *x < size && !candidates[..*i].contains(x))
+        .map(|(_, x)| x)
+}
+
+/// A size: mostly beside a tile or two, up to 90.
+pub(crate) fn size(random: &mut Random) -> usize {
+    if random.below(5) < 3 { random.below(34) } else { random.below(91) }
+}
+
+/// Three sizes; in one of 20 cases one of them crosses blocks (512 deep, 256 columns, 192 rows), in one of 100 two, in
+/// one of 300 all three.
+pub(crate) fn sizes(random: &mut Random) -> [usize; 3] {
+    let mut sizes = [0; 3].map(|_| size(random));
+    let first = random.below(3);
+    match random.below(300) {
+        0 => sizes = sizes.map(|_| 97 + random.below(460)),
+        1..=3 => [first, (first + 1) % 3].into_iter().for_each(|i| sizes[i] = 97 + random.below(460)),
+        4..=18 => sizes[first] = 91 + random.below(610),
+        _ => {}
+    }
+    sizes
+}
+
+/// What the elements of the operands are like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Values {
+    /// Uniform in [-1, 1).
+    Plain,
+    /// Infinities, NaN, zeros of both signs, denormals and huge numbers among others.
+    Wild,
+    /// Denormal, or so small that products are.
+    Tiny,
+    /// Mostly zeros, of both signs.
+    Sparse,
+}
+
+impl Values {
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        match random.below(10) {
+            0 | 1 => Values::Wild,
+            2 => Values::Tiny,
+            3 => Values::Sparse,
+            _ => Values::Plain,
+        }
+    }
+
+    pub(crate) fn vec(self, random: &mut Random, n: usize) -> Vec<f32> {
+        match self {
+            Values::Plain => random.vec(n),
+            Values::Wild => random.wild(n),
+            Values::Tiny => {
+                let scales = [1e-40, 1e-20, 1e-19, 1e-38];
+                (0..n).map(|_| random.unit() * scales[random.below(4)]).collect()
+            }
+            Values::Sparse => {
+                let zeros = [0.0, -0.0, 0.0, -0.0, 1.0];
+                (0..n).map(|_| random.unit() * zeros[random.below(5)]).collect()
+            }
+        }
+    }
+}
