@@ -50,17 +50,22 @@ pub(crate) fn size(random: &mut Random) -> usize {
     if random.below(5) < 3 { random.below(34) } else { random.below(91) }
 }
 
-/// Three sizes; in one of 20 cases one of them crosses blocks (512 deep, 256 columns, 192 rows), in one of 100 two, in
-/// one of 300 all three.
+/// A size beyond one block of the GEMM, or not far from it: 192 rows, 256 columns, 512 deep.
+fn large_size(random: &mut Random) -> usize {
+    if random.below(2) == 0 { 91 + random.below(210) } else { 500 + random.below(200) }
+}
+
+/// Three sizes; in a tenth of the cases one of them is large, in one of 75 two, in one of 300 all three.
 pub(crate) fn sizes(random: &mut Random) -> [usize; 3] {
     let mut sizes = [0; 3].map(|_| size(random));
     let first = random.below(3);
-    match random.below(300) {
-        0 => sizes = sizes.map(|_| 97 + random.below(460)),
-        1..=3 => [first, (first + 1) % 3].into_iter().for_each(|i| sizes[i] = 97 + random.below(460)),
-        4..=18 => sizes[first] = 91 + random.below(610),
-        _ => {}
-    }
+    let large = match random.below(300) {
+        0 => 3,
+        1..=4 => 2,
+        5..=34 => 1,
+        _ => 0,
+    };
+    (0..large).for_each(|i| sizes[(first + i) % 3] = large_size(random));
     sizes
 }
 
