@@ -193,16 +193,12 @@ fn check(case: &Gemm, isas: &[Kernels], ws: &mut Workspace<'_>) -> Result<(), St
     let (a_place, b_place, c_place) = (case.a.place(m, k), case.b.place(k, n), case.c.place(m, n));
     // What must not be read is NaN: everything between the elements, for alpha = 0 the operands, for beta = 0 C.
     let mut draw = |n, unread| if unread { vec![f32::NAN; n] } else { values.vec(&mut random, n) };
-    let (mut a, mut b);
-    if case.shared {
-        a = draw(a_place.len.max(b_place.len), false);
-        b = vec![];
+    let (a, b) = if case.shared {
+        (draw(a_place.len.max(b_place.len), false), vec![])
     } else {
-        a = a_place.buffer(&draw(m * k, alpha == 0.0), f32::NAN);
-        b = b_place.buffer(&draw(k * n, alpha == 0.0), f32::NAN);
-    }
-    // No spare capacity, in which a read past the end would go unnoticed by a sanitizer.
-    (a.shrink_to_fit(), b.shrink_to_fit());
+        let (a, b) = (draw(m * k, alpha == 0.0), draw(k * n, alpha == 0.0));
+        (a_place.buffer(&a, f32::NAN), b_place.buffer(&b, f32::NAN))
+    };
     let b = if case.shared { &a } else { &b };
     let c = c_place.buffer(&draw(m * n, beta == 0.0), GUARD);
 
