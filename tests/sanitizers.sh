@@ -27,16 +27,14 @@ shift || true
 target=$(cargo metadata --no-deps --format-version 1 |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
-# Other compiler options, other artefacts: each has its own directory.
-export CARGO_TARGET_DIR=$target/$mode
 
 asan() {
     [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test 'conformance*'
     # The runtime comes with rustup's compilers, stable ones too, which want to be asked for unstable options.
     compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null ||
         skip "$(rustc --version) has no runtime of AddressSanitizer"
-    # A target of its own keeps build scripts out of it.
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo test --target "$TRIPLE" "$@"
+    # A target of its own keeps build scripts out of it, a directory of its own the usual artefacts.
+    CARGO_TARGET_DIR=$target/asan RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo test --target "$TRIPLE" "$@"
 }
 
 valgrind() {
@@ -61,6 +59,7 @@ tsan() {
     [ $# -gt 0 ] || set -- -p mnist-fast --lib --test allocation
     # Without a std that is instrumented too, its own synchronisation looks like races. The distribution's rustc has no
     # runtime of its own, and GNU ld cannot link clang's.
+    export CARGO_TARGET_DIR=$target/tsan
     mkdir -p "$CARGO_TARGET_DIR"
     cat >"$CARGO_TARGET_DIR/cc" <<-END
 		#!/bin/sh
