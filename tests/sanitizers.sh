@@ -56,7 +56,7 @@ tsan() {
     [ -f /usr/lib/rustlib/src/rust/library/Cargo.toml ] || skip "std's source is missing (package rust-web-src)"
     [ -f "$runtime" ] || skip "$runtime is missing (package libclang-rt-22-dev)"
     [ -x $llvm/bin/ld.lld ] || skip "$llvm/bin/ld.lld is missing (package lld-22)"
-    [ $# -gt 0 ] || set -- -p mnist-fast --lib --test allocation
+    [ $# -gt 0 ] || set -- -p mnist-fast --lib --test team --test allocation
     # Without a std that is instrumented too, its own synchronisation looks like races. The distribution's rustc has no
     # runtime of its own, and GNU ld cannot link clang's.
     export CARGO_TARGET_DIR=$target/tsan
