@@ -1,15 +1,14 @@
 //! The rivals that are libraries of C, loaded where the system has them: OpenBLAS, oneDNN, BLIS, libxsmm.
 //!
-//! Each runs on one thread, by [`ENVIRONMENT`], and chooses its kernels itself.
+//! Each runs on one thread, by [`ENVIRONMENT`], and chooses its kernels itself; or as [`AVX2`] or [`TWO_THREADS`] says.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 use libloading::Library;
+use mnist_fast_benches::contender::{Contender, Role};
 use mnist_fast_benches::environment::Wanted;
-
-use crate::contenders::{Contender, Role};
-use crate::shapes::{Layout, Operands, Shape};
+use mnist_fast_benches::shapes::{Layout, Operands, Shape};
 
 /// What the process must have before a library is loaded. The variables taken out narrow a library to older kernels or
 /// to a wrong cache, and are found in the environment of some images.
@@ -22,6 +21,32 @@ pub(crate) const ENVIRONMENT: &Wanted<'static> = &[
     ("BLIS_NUM_THREADS", Some("1")),
     ("OMP_NUM_THREADS", Some("1")),
 ];
+
+/// Added to it, this keeps the libraries to AVX2.
+pub(crate) const AVX2: &Wanted<'static> = &[
+    ("OPENBLAS_CORETYPE", Some("Haswell")),
+    ("DNNL_MAX_CPU_ISA", Some("AVX2")),
+    // The number of BLIS' `haswell` in its `arch_t`: 0.9 knows no names.
+    ("BLIS_ARCH_TYPE", Some("3")),
+    ("LIBXSMM_TARGET", Some("hsw")),
+];
+
+/// Added to it, this gives the libraries, and rayon, two threads.
+pub(crate) const TWO_THREADS: &Wanted<'static> = &[
+    ("OPENBLAS_NUM_THREADS", Some("2")),
+    ("BLIS_NUM_THREADS", Some("2")),
+    ("OMP_NUM_THREADS", Some("2")),
+    ("RAYON_NUM_THREADS", Some("2")),
+    // OpenBLAS' threads spin for 2^26 ticks (20 ms and more) after a call, on the core that the next contender wants;
+    // now it is 2^20, still far more than is between two calls of its own.
+    ("OPENBLAS_THREAD_TIMEOUT", Some("20")),
+];
+
+/// Of [`all`].
+pub(crate) const NAMES: [&str; 4] = ["openblas", "onednn", "blis", ONE_THREAD_ONLY];
+
+/// It has no threads of its own.
+pub(crate) const ONE_THREAD_ONLY: &str = "libxsmm";
 
 /// The libraries that are here; of each other one, a line that says so.
 pub(crate) fn all() -> (Vec<Contender>, Vec<String>) {
@@ -120,13 +145,12 @@ fn assert_lengths(x: &Operands, c: &[f32]) {
 fn cblas(name: &'static str, build: String, isa: &'static str, sgemm: CblasSgemm) -> Contender {
     const ROW_MAJOR: c_int = 101;
     let transpose = |yes: bool| if yes { 112 } else { 111 };
-    Contender {
-        role: Role::Rival,
+    Contender::here(
+        Role::Rival,
         name,
         build,
         isa,
-        takes: Box::new(|_| true),
-        multiply: Box::new(move |x, c| {
+        Box::new(move |x, c| {
             assert_lengths(x, c);
             let Shape { layout, m, n, k } = x.shape;
             let (lda, ldb) = leading_dimensions(x);
@@ -150,7 +174,7 @@ fn cblas(name: &'static str, build: String, isa: &'static str, sgemm: CblasSgemm
                 );
             }
         }),
-    }
+    )
 }
 
 fn openblas(library: &'static Library) -> Option<Contender> {
@@ -231,13 +255,12 @@ fn onednn(library: &'static Library) -> Option<Contender> {
         _ => "?",
     };
     let transpose = |yes: bool| (if yes { b'T' } else { b'N' }) as c_char;
-    Some(Contender {
-        role: Role::Rival,
-        name: "onednn",
-        build: format!("{}.{}.{}, dnnl_sgemm", version.major, version.minor, version.patch),
+    Some(Contender::here(
+        Role::Rival,
+        "onednn",
+        format!("{}.{}.{}, dnnl_sgemm", version.major, version.minor, version.patch),
         isa,
-        takes: Box::new(|_| true),
-        multiply: Box::new(move |x, c| {
+        Box::new(move |x, c| {
             assert_lengths(x, c);
             let Shape { layout, m, n, k } = x.shape;
             let (lda, ldb) = leading_dimensions(x);
@@ -261,7 +284,7 @@ fn onednn(library: &'static Library) -> Option<Contender> {
             };
             assert_eq!(status, 0, "dnnl_sgemm refuses {}", x.shape);
         }),
-    })
+    ))
 }
 
 // ---- libxsmm ----
@@ -312,17 +335,17 @@ fn libxsmm(library: &'static Library) -> Option<Contender> {
         (!code.is_null()).then(|| unsafe { std::mem::transmute::<*const c_void, Kernel>(code) })
     };
     let last: Cell<Option<(Shape, Kernel)>> = Cell::new(None);
-    Some(Contender {
-        role: Role::Beside,
-        name: "libxsmm",
-        build: format!("1.x, target {target}, a kernel per shape"),
-        isa: match target.as_str() {
-            "clx" | "cpx" | "skx" | "spr" => "avx512",
-            "hsw" => "avx2",
-            _ => "?",
-        },
-        takes: Box::new(move |shape| kernel(shape).is_some()),
-        multiply: Box::new(move |x, c| {
+    let isa = match target.as_str() {
+        "clx" | "cpx" | "skx" | "spr" => "avx512",
+        "hsw" => "avx2",
+        _ => "?",
+    };
+    let contender = Contender::here(
+        Role::Beside,
+        "libxsmm",
+        format!("1.x, target {target}, a kernel per shape"),
+        isa,
+        Box::new(move |x, c| {
             assert_lengths(x, c);
             let known = last.get().filter(|(shape, _)| *shape == x.shape);
             let (_, run) = known.unwrap_or_else(|| (x.shape, kernel(&x.shape).expect("`takes` was asked")));
@@ -330,5 +353,6 @@ fn libxsmm(library: &'static Library) -> Option<Contender> {
             // SAFETY: the kernel is this shape's, and the slices are exactly its matrices; C is borrowed mutably.
             unsafe { run(x.b.as_ptr(), x.a.as_ptr(), c.as_mut_ptr()) };
         }),
-    })
+    );
+    Some(contender.only_for(move |shape| kernel(shape).is_some()))
 }

@@ -1,4 +1,4 @@
-//! SGEMM throughput on one thread: ours on every exact ISA, against other crates, libraries that are installed, and a
+//! SGEMM throughput: ours on every exact ISA and on two threads, against other crates, libraries that are installed, and a
 //! naive loop. After it, other operations against separate passes and plain loops.
 //!
 //! `cargo bench` runs it from the workspace's root; `cargo bench -- --help` lists its options. Every result is
@@ -6,50 +6,96 @@
 //! round after round, so that a busy moment of the machine meets all of them.
 
 mod contenders;
-mod correctness;
+mod elsewhere;
+mod groups;
 mod libraries;
 mod measuring;
 mod ops;
 mod reporting;
 mod rivals;
-mod shapes;
+mod tables;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::rc::Rc;
 
+use mnist_fast_benches::contender::Role;
 use mnist_fast_benches::environment;
 use mnist_fast_benches::json::JsonFile;
 use mnist_fast_benches::options::Options;
+use mnist_fast_benches::pair::Pair;
 use mnist_fast_benches::peak::peaks;
+use mnist_fast_benches::shapes::Operands;
 use mnist_fast_benches::timing::{Plan, Throughput};
 
-use crate::contenders::{Contender, contenders};
-use crate::correctness::check_all;
-use crate::measuring::measure;
-use crate::ops::ops;
-use crate::reporting::{header, json_line, op_json_line, ops_table, places, result_line, summary, table};
-use crate::shapes::{Operands, Shape, groups};
+use crate::groups::{Group, groups, groups_for_two};
+use crate::measuring::{Meter, Section};
+use crate::ops::{Op, ops};
+use crate::reporting::{header, json_line, op_json_line, result_line};
+use crate::tables::{closing_table, column_sets, ops_table, shapes_table};
 
 const HELP: &str = "\
-SGEMM throughput on one thread: GFLOP/s, and percent of the FMA peak measured beside it. Then dense layers in one pass
-against several, and RMSprop, softmax and exp against plain loops.
+SGEMM throughput on one thread and on two: GFLOP/s, and percent of the FMA peak measured beside it. Then dense layers in
+one pass against several, and RMSprop, softmax and exp against plain loops.
 
 usage: cargo bench -- [options] [filter]...
 
-  --quick      the same shapes in fewer and shorter samples
+  --quick      the same shapes in shorter samples
   --json FILE  also write one JSON line per result; FILE is relative to the workspace
   --help       this text
 
 A filter is a text in the shape, in an operation's name or in the contender; of several, all must match:
   cargo bench -- 'TN 784' 'ours avx2'
-OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed, each on one thread, with the kernels it chooses
-itself: OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE and DNNL_MAX_CPU_ISA are taken out of the environment. BLIS_ARCH_TYPE is not.
+  cargo bench -- '2 threads'
+OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed, with the kernels they choose themselves:
+OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE and DNNL_MAX_CPU_ISA are taken out of the environment. BLIS_ARCH_TYPE is not.
+On a CPU with AVX-512 everybody runs on AVX2 as well, where need be in a process of its own: the libraries with their
+limits in the environment, matrixmultiply and gemm built again (once, into target/tmp).
 Shapes are m x n x k; C is m x n. NN = A B, TN = A^T B, NT = A B^T, all row-major.
 Without cargo's --bench (so under `cargo test --benches`) results are checked and not timed.
 ";
 
 /// What went wrong, and the exit code.
 struct Failure(String, u8);
+
+/// Everything but broken output and wrong usage.
+fn failed(what: String) -> Failure {
+    Failure(what, 1)
+}
+
+/// The sections, and a line about each contender that is absent.
+fn sections(
+    options: &Options,
+    environment: &Result<(), String>,
+) -> Result<(Vec<Section>, Vec<String>), String> {
+    let wanted = |groups: &[Group], label: &str| {
+        groups.iter().flat_map(|group| &group.shapes).any(|shape| options.selects(&shape.to_string(), label))
+    };
+    let one = groups();
+    let (mut contenders, mut absent) = contenders::one_thread(environment);
+    let (mut capped, without) = elsewhere::avx2(|label| wanted(&one, label), &absent);
+    // Who chooses AVX2 itself need not be kept to it.
+    capped.retain(|new| contenders.iter().all(|contender| contender.label() != new.label()));
+    contenders.extend(capped);
+    absent.extend(without);
+    let selects = |shape: &_, label: &str| options.selects(&format!("{shape}"), label);
+    let mut all = vec![Section::new(1, one, contenders, Meter::new(peaks(), None), selects)?];
+
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        absent.push("on two threads: nobody, there is one CPU".to_string());
+        return Ok((all, absent));
+    }
+    let two = groups_for_two();
+    let pair = Pair::new().map_err(|error| format!("the second thread cannot be started ({error})"))?;
+    let pair = Rc::new(RefCell::new(pair));
+    let mut contenders = contenders::two_threads(&pair);
+    let (rivals, without) = elsewhere::two_threads(|label| wanted(&two, label), &absent);
+    contenders.extend(rivals);
+    absent.extend(without);
+    all.push(Section::new(2, two, contenders, Meter::new(peaks(), Some(pair)), selects)?);
+    Ok((all, absent))
+}
 
 fn run() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1)).map_err(|what| Failure(what, 2))?;
@@ -61,31 +107,32 @@ fn run() -> Result<(), Failure> {
     if options.help {
         return out.write_all(HELP.as_bytes()).map_err(broken);
     }
+    if let Some(role) = &options.serve {
+        return elsewhere::serve_as(role).map_err(failed);
+    }
     let environment = environment::settle(libraries::ENVIRONMENT, |what| {
         let _ = writeln!(io::stdout(), "{what}"); // the report will meet the same error
-    });
-    let (groups, (mut contenders, absent)) = (groups(), contenders(environment));
-    let labels: Vec<String> = contenders.iter().map(Contender::label).collect();
-    let chosen_for = |shape: &Shape| -> Vec<usize> {
-        places(&contenders, |c| (c.takes)(shape) && options.selects(&shape.to_string(), &c.label()))
-    };
-    let work: Vec<(Shape, Vec<usize>)> = groups
-        .iter()
-        .flat_map(|group| &group.shapes)
-        .map(|shape| (*shape, chosen_for(shape)))
-        .filter(|(_, chosen)| !chosen.is_empty())
-        .collect();
+    })
+    .map_err(|error| format!("no start in a clean environment: {error}"));
+    let (mut sections, absent) = sections(&options, &environment).map_err(failed)?;
     let mut ops = ops();
     for op in &mut ops {
         let case = format!("{} {}", op.name, op.shape);
         op.forms.retain(|form| options.selects(&case, &form.label()));
     }
     ops.retain(|op| !op.forms.is_empty());
-    if work.is_empty() && ops.is_empty() {
-        let filters = options.filters.join("' '");
+    let checks =
+        sections.iter().map(Section::len).sum::<usize>() + ops.iter().map(|op| op.forms.len()).sum::<usize>();
+    if checks == 0 {
+        let labels: Vec<String> = sections
+            .iter()
+            .flat_map(|section| &section.contenders)
+            .map(|contender| contender.label())
+            .collect();
         return Err(Failure(
             format!(
-                "no shape and contender match '{filters}'; shapes look like 'TN 784x128x64', contenders are {}",
+                "no shape and contender match '{}'; shapes look like 'TN 784x128x64', contenders are {}",
+                options.filters.join("' '"),
                 labels.join(", ")
             ),
             2,
@@ -95,40 +142,44 @@ fn run() -> Result<(), Failure> {
         Some(_) if !options.measure => return Err(Failure("--json needs `cargo bench`".to_string(), 2)),
         Some(path) => Some(
             JsonFile::create(path)
-                .map_err(|error| Failure(format!("cannot write {}: {error}", path.display()), 1))?,
+                .map_err(|error| failed(format!("cannot write {}: {error}", path.display())))?,
         ),
         None => None,
     };
     let plan = if options.quick { Plan::QUICK } else { Plan::FULL };
-    let peaks = peaks();
-    let mut highest = vec![0.0; peaks.len()];
     if options.measure {
-        writeln!(out, "{}", header(&contenders, &absent, &peaks, plan)).map_err(broken)?;
+        writeln!(out, "{}", header(&sections, &absent, plan)).map_err(broken)?;
     }
 
-    let mut results = Vec::new();
     let mut lines = String::new();
-    let checks = work.iter().map(|(_, chosen)| chosen.len()).sum::<usize>()
-        + ops.iter().map(|op| op.forms.len()).sum::<usize>();
-    for (shape, chosen) in &work {
-        let x = Operands::new(*shape);
-        let mut checked: Vec<&mut Contender> =
-            contenders.iter_mut().enumerate().filter(|(i, _)| chosen.contains(i)).map(|(_, c)| c).collect();
-        check_all(&x, &mut checked).map_err(|what| Failure(what, 1))?;
-        if !options.measure {
-            continue;
-        }
-        writeln!(out, "{shape}").map_err(broken)?;
-        for result in measure(&x, chosen, &mut contenders, &peaks, &mut highest, plan) {
-            let line = result_line(&labels[result.contender], result.throughput, result.percent_of_peak);
-            writeln!(out, "{line}").map_err(broken)?;
-            lines += &json_line(&result, &contenders[result.contender]);
-            results.push(result);
+    for section in &mut sections {
+        for (shape, chosen) in section.work.clone() {
+            let x = Operands::new(shape);
+            section.check(&x, &chosen).map_err(failed)?;
+            if !options.measure {
+                continue;
+            }
+            match section.threads {
+                1 => writeln!(out, "{shape}"),
+                threads => writeln!(out, "{shape}, {threads} threads"),
+            }
+            .map_err(broken)?;
+            let first = section.results.len();
+            section.measure(&x, &chosen, plan).map_err(failed)?;
+            for result in &section.results[first..] {
+                let contender = &section.contenders[result.contender];
+                let line = result_line(&contender.label(), result.throughput, result.percent_of_peak);
+                writeln!(out, "{line}").map_err(broken)?;
+                // Its row is in the section of one thread.
+                if contender.role != Role::Baseline {
+                    lines += &json_line(section, result);
+                }
+            }
         }
     }
     let mut op_results = Vec::new();
     for mut op in ops {
-        op.check().map_err(|what| Failure(what, 1))?;
+        op.check().map_err(failed)?;
         if !options.measure {
             continue;
         }
@@ -146,38 +197,50 @@ fn run() -> Result<(), Failure> {
 
     if let Some(json) = json {
         let target = json.target.clone();
-        json.finish(&lines)
-            .map_err(|error| Failure(format!("cannot write {}: {error}", target.display()), 1))?;
+        json.finish(&lines).map_err(|error| failed(format!("cannot write {}: {error}", target.display())))?;
         writeln!(out, "\nwritten: {}", target.display()).map_err(broken)?;
     }
+    out.write_all(ending(&sections, &op_results).as_bytes()).map_err(broken)
+}
+
+/// The tables.
+fn ending(sections: &[Section], op_results: &[(Op, Vec<Throughput>)]) -> String {
     let mut end = String::new();
     if !op_results.is_empty() {
         end += &format!(
             "\n{}separate: ours, a pass for each step; loop and libm: as one writes it first\n",
-            ops_table(&op_results)
+            ops_table(op_results)
         );
     }
-    if !results.is_empty() {
-        end += &format!("\n{}\n", table(&results, &groups, &contenders));
-        for (peak, gflops) in peaks.iter().zip(&highest) {
-            end += &format!("FMA peak {}: {gflops:.0} GFLOP/s at best in this run\n", peak.isa);
+    for section in sections {
+        for columns in column_sets(section) {
+            end += &format!("\n{}", shapes_table(section, &columns));
         }
-        end += "Cells and ratios: each one's best round; * the best rival of the row.\n";
+    }
+    if sections.iter().any(|section| !section.results.is_empty()) {
+        end += "Cells and ratios: each one's best round; * the best rival of the row. ours packed: B packed before.\n\n";
+    }
+    for section in sections.iter().filter(|section| !section.results.is_empty()) {
+        for (peak, gflops) in section.meter.peaks.iter().zip(&section.meter.highest) {
+            let threads = section.threads;
+            end += &format!(
+                "FMA peak {}, threads {threads}: {gflops:.0} GFLOP/s at best in this run\n",
+                peak.isa
+            );
+        }
     }
     let of_ops = op_results.iter().flat_map(|(_, throughputs)| throughputs);
-    let spreads = results.iter().map(|result| &result.throughput).chain(of_ops).map(|t| t.spread);
-    let void = spreads.filter(|&spread| spread > Throughput::SPREAD_LIMIT).count();
+    let of_sections = sections.iter().flat_map(|section| &section.results).map(|result| &result.throughput);
+    let spreads: Vec<f64> = of_sections.chain(of_ops).map(|throughput| throughput.spread).collect();
+    let void = spreads.iter().filter(|&&spread| spread > Throughput::SPREAD_LIMIT).count();
     if void > 0 {
         end += &format!(
-            "{void} of {checks} results (marked ! above) spread by more than 25 %: the machine was not idle, \
+            "{void} of {} results (marked ! above) spread by more than 25 %: the machine was not idle, \
              and they are void\n",
+            spreads.len()
         );
     }
-    for line in summary(&results, &contenders) {
-        end += &line;
-        end += "\n";
-    }
-    out.write_all(end.as_bytes()).map_err(broken)
+    end + &format!("\n{}", closing_table(sections))
 }
 
 fn main() -> ExitCode {

@@ -2,12 +2,12 @@
 //!
 //! **An operation** is one function that gives an [`Op`], and one line in [`ops`].
 
+use std::convert::Infallible;
 use std::hint::black_box;
 
-use mnist_fast_benches::timing::{Plan, Throughput, rounds};
+use mnist_fast_benches::shapes::Random;
+use mnist_fast_benches::timing::{Calls, Plan, Throughput, rounds};
 use mnist_fast_kernels::{Activation, Error, Isa, Kernels, MatMut, MatRef, RmsProp, Workspace};
-
-use crate::shapes::Random;
 
 /// One operation on one shape, in several forms.
 pub(crate) struct Op {
@@ -353,11 +353,13 @@ impl Op {
     /// A throughput per form.
     pub(crate) fn measure(&mut self, plan: Plan) -> Vec<Throughput> {
         let (count, forms) = (self.forms.len(), &mut self.forms);
-        let call = |at: usize| {
+        let mut call = |at: usize| {
             let Form { run, output, .. } = &mut forms[at];
             run(black_box(output)).expect("it has run before");
         };
-        let seconds = rounds(plan, count, call, || ());
+        let calls: Vec<Calls> = (0..count).map(|at| Calls::count(|| call(at))).collect();
+        let turn = |at: usize| Ok::<_, Infallible>(calls[at].turn(plan.window, || call(at)));
+        let Ok(seconds) = rounds(plan, count, turn, || ());
         seconds.iter().map(|seconds| Throughput::of(self.flop, seconds)).collect()
     }
 }

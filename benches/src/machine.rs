@@ -23,9 +23,13 @@ pub fn rustc_version() -> &'static str {
 
 /// The version of `package` in the workspace's lock file, which built this.
 pub fn locked_version(package: &str) -> &'static str {
-    const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
+    version_in(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")), package)
+}
+
+/// The version of `package` in the text of a lock file.
+pub fn version_in(lock: &'static str, package: &str) -> &'static str {
     let name = format!("name = \"{package}\"");
-    let mut lines = LOCK.lines().skip_while(|line| *line != name).skip(1);
+    let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
     lines
         .next()
         .and_then(|line| line.strip_prefix("version = \""))

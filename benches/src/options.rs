@@ -13,6 +13,8 @@ pub struct Options {
     pub help: bool,
     /// Take times. Cargo passes `--bench` for `cargo bench` and not for `cargo test`, which only checks.
     pub measure: bool,
+    /// Take the orders of the process that started this one, as what this names; see [`crate::worker`].
+    pub serve: Option<String>,
     /// Texts that must all occur in a case's shape or contender.
     pub filters: Vec<String>,
 }
@@ -38,6 +40,7 @@ impl Options {
                         _ => return Err("--json needs a file name: --json FILE".to_string()),
                     }
                 }
+                ("--serve", Some(role)) => options.serve = Some(role),
                 (option, _) if option.starts_with('-') => {
                     return Err(format!("unknown option '{argument}'; --help lists the options"));
                 }

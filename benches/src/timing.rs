@@ -20,63 +20,71 @@ impl Plan {
     pub const SAMPLE: Duration = Duration::from_micros(100);
 }
 
-/// How many calls make a sample of [`Plan::SAMPLE`] or more. Warms up on the way.
-fn calls_per_sample(mut call: impl FnMut()) -> u32 {
-    let mut calls = 1;
-    loop {
+/// How many calls make a sample of [`Plan::SAMPLE`] or more.
+#[derive(Clone, Copy, Debug)]
+pub struct Calls(u32);
+
+impl Calls {
+    /// One call is enough.
+    pub const ONE: Calls = Calls(1);
+
+    /// Counts them. Warms up on the way.
+    pub fn count(mut call: impl FnMut()) -> Calls {
+        let mut calls = 1;
+        loop {
+            let start = Instant::now();
+            for _ in 0..calls {
+                call();
+            }
+            if start.elapsed() >= Plan::SAMPLE {
+                return Calls(calls);
+            }
+            calls *= 2;
+        }
+    }
+
+    /// One turn in a round: the median of its samples, in seconds a call.
+    pub fn turn(self, window: Duration, mut call: impl FnMut()) -> f64 {
+        // Brings code and operands back after the others' turns. A call that fills the window alone does so on its way.
+        let first = Instant::now();
+        call();
+        let first = first.elapsed();
+        if first >= window {
+            return first.as_secs_f64();
+        }
+        let mut samples = Vec::new();
         let start = Instant::now();
-        for _ in 0..calls {
-            call();
+        loop {
+            let sample = Instant::now();
+            for _ in 0..self.0 {
+                call();
+            }
+            samples.push(sample.elapsed().as_secs_f64() / f64::from(self.0));
+            if start.elapsed() >= window {
+                return median(&mut samples);
+            }
         }
-        if start.elapsed() >= Plan::SAMPLE {
-            return calls;
-        }
-        calls *= 2;
     }
 }
 
 /// The rounds of `count` contenders, which take turns: for each contender, each round's seconds a call.
 ///
-/// `call` runs the contender with that number once; `before` is called before each round.
-pub fn rounds(
+/// `turn` gives the contender with that number its turn; `before` is called before each round.
+pub fn rounds<E>(
     plan: Plan,
     count: usize,
-    mut call: impl FnMut(usize),
+    mut turn: impl FnMut(usize) -> Result<f64, E>,
     mut before: impl FnMut(),
-) -> Vec<Vec<f64>> {
-    let calls: Vec<u32> = (0..count).map(|at| calls_per_sample(|| call(at))).collect();
+) -> Result<Vec<Vec<f64>>, E> {
     let mut seconds = vec![Vec::new(); count];
     for round in 0..plan.rounds {
         before();
         // Each round begins with another contender.
         for at in (0..count).map(|step| (round + step) % count) {
-            seconds[at].push(turn(|| call(at), calls[at], plan.window));
+            seconds[at].push(turn(at)?);
         }
     }
-    seconds
-}
-
-/// One contender's turn in a round: the median of its samples, in seconds a call.
-fn turn(mut call: impl FnMut(), calls: u32, window: Duration) -> f64 {
-    // Brings code and operands back after the others' turns. A call that fills the window alone does so on its way.
-    let first = Instant::now();
-    call();
-    let first = first.elapsed();
-    if first >= window {
-        return first.as_secs_f64();
-    }
-    let mut samples = Vec::new();
-    let start = Instant::now();
-    loop {
-        let sample = Instant::now();
-        for _ in 0..calls {
-            call();
-        }
-        samples.push(sample.elapsed().as_secs_f64() / f64::from(calls));
-        if start.elapsed() >= window {
-            return median(&mut samples);
-        }
-    }
+    Ok(seconds)
 }
 
 /// Throughput over the rounds, in GFLOP/s.

@@ -1,0 +1,143 @@
+//! The contenders that this process cannot hold, in processes of their own (see `mnist_fast_benches::worker`).
+//!
+//! - Everybody on AVX2, on a CPU with AVX-512: `matrixmultiply` and `gemm` built without it, in a program that is built
+//!   when it is first needed (`benches/helper`, a workspace of its own, since features of one crate add up within a
+//!   workspace); the libraries in this program started again, with their limits in the environment.
+//! - The rivals on two threads, in this program started again.
+
+use std::env;
+use std::process::Command;
+
+use mnist_fast_benches::contender::Contender;
+use mnist_fast_benches::environment::Wanted;
+use mnist_fast_benches::worker::{Worker, serve};
+
+use crate::libraries;
+use crate::rivals;
+
+/// The values of `--serve`.
+const AVX2_LIBRARIES: &str = "avx2-libraries";
+const TWO_THREADS: &str = "two-threads";
+
+/// Those that were asked for, and a line about each one that is not there.
+pub(crate) type Found = (Vec<Contender>, Vec<String>);
+
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The rivals kept to AVX2, of those that `wanted` lets through by their labels; nobody where none would use more.
+/// Says nothing of who is absent anyway, as `known` has it.
+pub(crate) fn avx2(wanted: impl Fn(&str) -> bool, known: &[String]) -> Found {
+    let (mut contenders, mut absent) = (Vec::new(), Vec::new());
+    if !has_avx512() || !has_avx2() {
+        return (contenders, absent);
+    }
+    let mut take = |found: Result<Found, String>| match found {
+        Ok((new, without)) => {
+            for mut contender in new {
+                // A library may not know the variable that should limit it.
+                if contender.isa != "avx2" {
+                    absent.push(format!("{} on avx2: runs on {}", contender.name, contender.isa));
+                    continue;
+                }
+                contender.capped = true;
+                contenders.push(contender);
+            }
+            absent.extend(news(without, known, "avx2"));
+        }
+        Err(why) => absent.push(format!("on avx2: {why}")),
+    };
+    if ["matrixmultiply avx2", "gemm avx2"].into_iter().any(&wanted) {
+        take(helper());
+    }
+    if libraries::NAMES.into_iter().any(|name| wanted(&format!("{name} avx2"))) {
+        take(again(AVX2_LIBRARIES, libraries::AVX2));
+    }
+    contenders.retain(|contender| wanted(&contender.label()));
+    (contenders, absent)
+}
+
+/// The lines that are not in `known`, with where they are from.
+fn news<'a>(lines: Vec<String>, known: &'a [String], from: &'a str) -> impl Iterator<Item = String> + 'a {
+    lines.into_iter().filter(|line| !known.contains(line)).map(move |line| format!("on {from}: {line}"))
+}
+
+/// The rivals on two threads, of those that `wanted` lets through by their labels. As [`avx2`] does.
+pub(crate) fn two_threads(wanted: impl Fn(&str) -> bool, known: &[String]) -> Found {
+    let isas = ["avx512", "avx2", "neon", "?"];
+    let names = || libraries::NAMES.into_iter().chain(["gemm"]);
+    if !names().any(|name| isas.into_iter().any(|isa| wanted(&format!("{name} {isa} 2 threads")))) {
+        return (Vec::new(), Vec::new());
+    }
+    match again(TWO_THREADS, libraries::TWO_THREADS) {
+        Ok((contenders, absent)) => (contenders, news(absent, known, "two threads").collect()),
+        Err(why) => (Vec::new(), vec![format!("on two threads: {why}")]),
+    }
+}
+
+/// This program again, with more in its environment.
+fn again(role: &str, environment: &Wanted<'_>) -> Result<Found, String> {
+    let program = env::current_exe().map_err(|error| format!("this program cannot be found ({error})"))?;
+    let mut command = Command::new(program);
+    command.arg(format!("--serve={role}"));
+    for (name, value) in libraries::ENVIRONMENT.iter().chain(environment) {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Worker::start(role, &mut command)
+}
+
+/// What this program does when [`again`] has started it.
+pub(crate) fn serve_as(role: &str) -> Result<(), String> {
+    let (mut contenders, absent) = libraries::all();
+    match role {
+        AVX2_LIBRARIES => {}
+        TWO_THREADS => {
+            contenders.retain(|contender| contender.name != libraries::ONE_THREAD_ONLY);
+            contenders.iter_mut().for_each(|contender| contender.threads = 2);
+            contenders.insert(0, rivals::gemm(2));
+        }
+        other => return Err(format!("--serve={other}: there is no such role")),
+    }
+    serve(contenders, &absent).map_err(|error| error.to_string())
+}
+
+/// The program with the crates that are built for AVX2, built first where it is not yet.
+fn helper() -> Result<Found, String> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/helper/Cargo.toml");
+    let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/helper");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--manifest-path",
+            manifest,
+            "--target-dir",
+            target,
+        ])
+        // Where this stands, the program is where it is looked for below.
+        .env_remove("CARGO_BUILD_TARGET")
+        .status()
+        .map_err(|error| format!("matrixmultiply, gemm: skipped, cargo cannot be started ({error})"))?;
+    if !built.success() {
+        return Err(format!("matrixmultiply, gemm: skipped, {manifest} cannot be built"));
+    }
+    let program = format!("{target}/release/mnist-fast-bench-helper{}", env::consts::EXE_SUFFIX);
+    Worker::start("the helper", &mut Command::new(program))
+}
