@@ -3,7 +3,7 @@
 //! - Everybody on AVX2, on a CPU with AVX-512: `matrixmultiply` and `gemm` built without it, in a program that is built
 //!   when it is first needed (`benches/helper`, a workspace of its own, since features of one crate add up within a
 //!   workspace); the libraries in this program started again, with their limits in the environment.
-//! - The rivals on two threads, in this program started again.
+//! - The rivals on two threads, in this program started again for each one: their pools of threads do not meet.
 
 use std::env;
 use std::process::Command;
@@ -17,7 +17,10 @@ use crate::rivals;
 
 /// The values of `--serve`.
 const AVX2_LIBRARIES: &str = "avx2-libraries";
-const TWO_THREADS: &str = "two-threads";
+const TWO_THREADS: &str = "two-threads:";
+
+/// The crate that has threads here.
+const GEMM: &str = "gemm";
 
 /// Those that were asked for, and a line about each one that is not there.
 pub(crate) type Found = (Vec<Contender>, Vec<String>);
@@ -76,14 +79,21 @@ fn news<'a>(lines: Vec<String>, known: &'a [String], from: &'a str) -> impl Iter
 /// The rivals on two threads, of those that `wanted` lets through by their labels. As [`avx2`] does.
 pub(crate) fn two_threads(wanted: impl Fn(&str) -> bool, known: &[String]) -> Found {
     let isas = ["avx512", "avx2", "neon", "?"];
-    let names = || libraries::NAMES.into_iter().chain(["gemm"]);
-    if !names().any(|name| isas.into_iter().any(|isa| wanted(&format!("{name} {isa} 2 threads")))) {
-        return (Vec::new(), Vec::new());
+    let (mut contenders, mut absent) = (Vec::new(), Vec::new());
+    let names = libraries::NAMES.into_iter().filter(|name| *name != libraries::ONE_THREAD_ONLY);
+    for name in [GEMM].into_iter().chain(names) {
+        if !isas.into_iter().any(|isa| wanted(&format!("{name} {isa} 2 threads"))) {
+            continue;
+        }
+        match again(&format!("{TWO_THREADS}{name}"), libraries::TWO_THREADS) {
+            Ok((new, without)) => {
+                contenders.extend(new);
+                absent.extend(news(without, known, "two threads"));
+            }
+            Err(why) => absent.push(format!("on two threads: {why}")),
+        }
     }
-    match again(TWO_THREADS, libraries::TWO_THREADS) {
-        Ok((contenders, absent)) => (contenders, news(absent, known, "two threads").collect()),
-        Err(why) => (Vec::new(), vec![format!("on two threads: {why}")]),
-    }
+    (contenders, absent)
 }
 
 /// This program again, with more in its environment.
@@ -102,15 +112,14 @@ fn again(role: &str, environment: &Wanted<'_>) -> Result<Found, String> {
 
 /// What this program does when [`again`] has started it.
 pub(crate) fn serve_as(role: &str) -> Result<(), String> {
-    let (mut contenders, absent) = libraries::all();
-    match role {
-        AVX2_LIBRARIES => {}
-        TWO_THREADS => {
-            contenders.retain(|contender| contender.name != libraries::ONE_THREAD_ONLY);
-            contenders.iter_mut().for_each(|contender| contender.threads = 2);
-            contenders.insert(0, rivals::gemm(2));
-        }
-        other => return Err(format!("--serve={other}: there is no such role")),
+    let (mut contenders, absent) = match role.strip_prefix(TWO_THREADS) {
+        Some(GEMM) => (vec![rivals::gemm(2)], Vec::new()),
+        Some(name) => libraries::load_all(|other| other == name),
+        None if role == AVX2_LIBRARIES => libraries::load_all(|_| true),
+        None => return Err(format!("--serve={role}: there is no such role")),
+    };
+    if role.starts_with(TWO_THREADS) {
+        contenders.iter_mut().for_each(|contender| contender.threads = 2);
     }
     serve(contenders, &absent).map_err(|error| error.to_string())
 }

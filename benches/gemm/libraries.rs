@@ -36,20 +36,22 @@ pub(crate) const TWO_THREADS: &Wanted<'static> = &[
     ("OPENBLAS_NUM_THREADS", Some("2")),
     ("BLIS_NUM_THREADS", Some("2")),
     ("OMP_NUM_THREADS", Some("2")),
+    // Keeps OpenMP's threads (oneDNN's) on different CPUs, and the caller with them: oneDNN is alone in its process.
+    ("OMP_PROC_BIND", Some("true")),
     ("RAYON_NUM_THREADS", Some("2")),
     // OpenBLAS' threads spin for 2^26 ticks (20 ms and more) after a call, on the core that the next contender wants;
     // now it is 2^20, still far more than is between two calls of its own.
     ("OPENBLAS_THREAD_TIMEOUT", Some("20")),
 ];
 
-/// Of [`all`].
+/// Of [`load_all`].
 pub(crate) const NAMES: [&str; 4] = ["openblas", "onednn", "blis", ONE_THREAD_ONLY];
 
 /// It has no threads of its own.
 pub(crate) const ONE_THREAD_ONLY: &str = "libxsmm";
 
-/// The libraries that are here; of each other one, a line that says so.
-pub(crate) fn all() -> (Vec<Contender>, Vec<String>) {
+/// Of the libraries that `wanted` names those that are here; of each other one, a line that says so.
+pub(crate) fn load_all(wanted: impl Fn(&str) -> bool) -> (Vec<Contender>, Vec<String>) {
     type Candidate = (&'static str, &'static [&'static str], fn(&'static Library) -> Option<Contender>);
     const CANDIDATES: [Candidate; 4] = [
         ("openblas", &["libopenblas.so.0", "libopenblas.so"], openblas),
@@ -58,7 +60,7 @@ pub(crate) fn all() -> (Vec<Contender>, Vec<String>) {
         ("libxsmm", &["libxsmm.so.1", "libxsmm.so"], libxsmm),
     ];
     let (mut present, mut absent) = (Vec::new(), Vec::new());
-    for (name, files, contender) in CANDIDATES {
+    for (name, files, contender) in CANDIDATES.into_iter().filter(|(name, ..)| wanted(name)) {
         let Some((file, library)) = files.iter().find_map(|file| Some((file, load(file)?))) else {
             absent.push(format!("{name}: absent ({} not found)", files.join(", ")));
             continue;
