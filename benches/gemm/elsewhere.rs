@@ -8,6 +8,7 @@
 use std::env;
 use std::process::Command;
 
+use mnist_fast_benches::affinity;
 use mnist_fast_benches::contender::Contender;
 use mnist_fast_benches::environment::Wanted;
 use mnist_fast_benches::worker::{Worker, serve};
@@ -118,10 +119,24 @@ pub(crate) fn serve_as(role: &str) -> Result<(), String> {
         None if role == AVX2_LIBRARIES => libraries::load_all(|_| true),
         None => return Err(format!("--serve={role}: there is no such role")),
     };
-    if role.starts_with(TWO_THREADS) {
-        contenders.iter_mut().for_each(|contender| contender.threads = 2);
+    if !role.starts_with(TWO_THREADS) {
+        return serve(contenders, &absent, || ()).map_err(|error| error.to_string());
     }
-    serve(contenders, &absent).map_err(|error| error.to_string())
+    contenders.iter_mut().for_each(|contender| contender.threads = 2);
+    let cpus = affinity::two_cpus();
+    let mut said = false;
+    let spread = || {
+        let bound = cpus.as_ref().map_or_else(
+            |error| Err(error.to_string()),
+            |cpus| affinity::spread_threads(cpus).map_err(|error| error.to_string()),
+        );
+        if let Err(what) = bound
+            && !std::mem::replace(&mut said, true)
+        {
+            eprintln!("{role}: threads are not bound to CPUs ({what})");
+        }
+    };
+    serve(contenders, &absent, spread).map_err(|error| error.to_string())
 }
 
 /// The program with the crates that are built for AVX2, built first where it is not yet.

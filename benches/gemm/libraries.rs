@@ -36,8 +36,6 @@ pub(crate) const TWO_THREADS: &Wanted<'static> = &[
     ("OPENBLAS_NUM_THREADS", Some("2")),
     ("BLIS_NUM_THREADS", Some("2")),
     ("OMP_NUM_THREADS", Some("2")),
-    // Keeps OpenMP's threads (oneDNN's) on different CPUs, and the caller with them: oneDNN is alone in its process.
-    ("OMP_PROC_BIND", Some("true")),
     ("RAYON_NUM_THREADS", Some("2")),
     // OpenBLAS' threads spin for 2^26 ticks (20 ms and more) after a call, on the core that the next contender wants;
     // now it is 2^20, still far more than is between two calls of its own.

@@ -20,6 +20,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use mnist_fast_benches::affinity::{self, Bound};
 use mnist_fast_benches::contender::Role;
 use mnist_fast_benches::environment;
 use mnist_fast_benches::json::JsonFile;
@@ -52,6 +53,7 @@ OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed, with the 
 OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE and DNNL_MAX_CPU_ISA are taken out of the environment. BLIS_ARCH_TYPE is not.
 On a CPU with AVX-512 everybody runs on AVX2 as well, where need be in a process of its own: the libraries with their
 limits in the environment, matrixmultiply and gemm built again (once, into target/tmp).
+Of two threads each is bound to a CPU, also the rivals', but for BLIS, which starts threads in each call.
 Shapes are m x n x k; C is m x n. NN = A B, TN = A^T B, NT = A B^T, all row-major.
 Without cargo's --bench (so under `cargo test --benches`) results are checked and not timed.
 ";
@@ -87,13 +89,20 @@ fn sections(
         return Ok((all, absent));
     }
     let two = groups_for_two();
-    let pair = Pair::new().map_err(|error| format!("the second thread cannot be started ({error})"))?;
+    // Tries it: some sandboxes forbid it.
+    let cpus = affinity::two_cpus().and_then(|cpus| Bound::to(cpus[0]).map(|_| cpus));
+    if let Err(error) = &cpus {
+        absent.push(format!("on two threads: they are not bound to CPUs ({error})"));
+    }
+    let [cpu, second] = cpus.map_or([None; 2], |cpus| cpus.map(Some));
+    let pair = Pair::new(second).map_err(|error| format!("the second thread cannot be started ({error})"))?;
     let pair = Rc::new(RefCell::new(pair));
     let mut contenders = contenders::two_threads(&pair);
     let (rivals, without) = elsewhere::two_threads(|label| wanted(&two, label), &absent);
     contenders.extend(rivals);
     absent.extend(without);
-    all.push(Section::new(2, two, contenders, Meter::new(peaks(), Some(pair)), selects)?);
+    let section = Section::new(2, two, contenders, Meter::new(peaks(), Some(pair)), selects)?;
+    all.push(Section { cpu, ..section });
     Ok((all, absent))
 }
 
@@ -153,6 +162,11 @@ fn run() -> Result<(), Failure> {
 
     let mut lines = String::new();
     for section in &mut sections {
+        let _bound = section
+            .cpu
+            .map(Bound::to)
+            .transpose()
+            .map_err(|error| failed(format!("this thread cannot be bound to a CPU: {error}")))?;
         for (shape, chosen) in section.work.clone() {
             let x = Operands::new(shape);
             section.check(&x, &chosen).map_err(failed)?;

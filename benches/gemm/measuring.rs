@@ -56,6 +56,8 @@ pub(crate) struct Section {
     pub(crate) work: Vec<(Shape, Vec<usize>)>,
     pub(crate) results: Vec<Measured>,
     pub(crate) meter: Meter,
+    /// Where the calling thread is to be meanwhile; the second one is bound elsewhere.
+    pub(crate) cpu: Option<usize>,
 }
 
 impl Section {
@@ -85,7 +87,7 @@ impl Section {
                 work.push((*shape, chosen));
             }
         }
-        Ok(Section { threads, groups, contenders, work, results: Vec::new(), meter })
+        Ok(Section { threads, groups, contenders, work, results: Vec::new(), meter, cpu: None })
     }
 
     /// How many results there will be.

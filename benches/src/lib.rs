@@ -3,6 +3,7 @@
 //!
 //! The rivals are dev-dependencies, or the helper's, and are named only there.
 
+pub mod affinity;
 pub mod contender;
 pub mod correctness;
 pub mod environment;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::affinity::Bound;
+
 /// How long to spin: several times what parking and waking cost.
 const SPIN: Duration = Duration::from_micros(200);
 
@@ -38,11 +40,19 @@ struct Job(*mut (dyn FnMut() + Send));
 unsafe impl Send for Job {}
 
 impl Pair {
-    /// Starts the second thread.
-    pub fn new() -> std::io::Result<Pair> {
+    /// Starts the second thread, bound to that CPU if one is given. Binding the caller to another one is up to it.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub fn new(cpu: Option<usize>) -> std::io::Result<Pair> {
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("second".to_string()).spawn(move || own.work())?;
+        let work = move || {
+            // Unbound it works as well, only perhaps on the caller's CPU; the caller will have met the same error.
+            let _bound = cpu.map(Bound::to);
+            own.work();
+        };
+        let thread = thread::Builder::new().name("second".to_string()).spawn(work)?;
         Ok(Pair { shared, thread: Some(thread) })
     }
 

@@ -106,11 +106,12 @@ fn role_named(name: &str) -> Option<Role> {
     ROLES.into_iter().find(|(known, _)| *known == name).map(|(_, role)| role)
 }
 
-/// The life of the other process: offers its contenders, and answers until its input ends.
+/// The life of the other process: offers its contenders, and answers until its input ends. Calls `checked` after each
+/// check, when the contender has the threads that it will have.
 ///
 /// # Errors
 /// Of its input and output only; what goes wrong with a contender is an answer.
-pub fn serve(mut contenders: Vec<Contender>, absent: &[String]) -> io::Result<()> {
+pub fn serve(mut contenders: Vec<Contender>, absent: &[String], mut checked: impl FnMut()) -> io::Result<()> {
     let mut to = io::stdout().lock();
     for contender in &contenders {
         let Contender { role, name, isa, threads, build, .. } = contender;
@@ -124,7 +125,12 @@ pub fn serve(mut contenders: Vec<Contender>, absent: &[String]) -> io::Result<()
     to.flush()?;
     let mut current = None;
     for line in io::stdin().lock().lines() {
-        match answer(&mut contenders, &mut current, &line?) {
+        let line = line?;
+        let answer = answer(&mut contenders, &mut current, &line);
+        if line.starts_with("check") {
+            checked();
+        }
+        match answer {
             Ok(what) if what.is_empty() => writeln!(to, "ok")?,
             Ok(what) => writeln!(to, "ok\t{what}")?,
             Err(what) => writeln!(to, "error\t{what}")?,

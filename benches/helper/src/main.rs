@@ -54,5 +54,5 @@ fn gemm() -> Contender {
 }
 
 fn main() -> io::Result<()> {
-    serve(vec![matrixmultiply(), gemm()], &[])
+    serve(vec![matrixmultiply(), gemm()], &[], || ())
 }
