@@ -31,7 +31,7 @@ def packages(path):
 path, lock, helper_lock = sys.argv[1:]
 rows = {}
 with open(path, encoding="utf-8") as file:
-    for line in file:
+    for line in map(str.rstrip, file):
         row = json.loads(line)
         for name, kind in FIELDS.items():
             require(name in row, f"no {name}: {line}")

@@ -133,11 +133,9 @@ fn run() -> Result<(), Failure> {
     let checks =
         sections.iter().map(Section::len).sum::<usize>() + ops.iter().map(|op| op.forms.len()).sum::<usize>();
     if checks == 0 {
-        let labels: Vec<String> = sections
-            .iter()
-            .flat_map(|section| &section.contenders)
-            .map(|contender| contender.label())
-            .collect();
+        let contenders = sections.iter().flat_map(|section| &section.contenders);
+        let labels: Vec<String> =
+            contenders.filter(|c| c.role != Role::Baseline).map(|contender| contender.label()).collect();
         return Err(Failure(
             format!(
                 "no shape and contender match '{}'; shapes look like 'TN 784x128x64', contenders are {}",
