@@ -12,7 +12,8 @@
 //! Where B is read in place, loops 2 and 3 change places, so that rows of A and C are brought near once.
 //!
 //! (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; loop names as in BLIS.)
-//! Where C is weights that an optimizer moves, there is one block of k, because C has no room for partial sums.
+//! Where C is weights that an optimizer moves, there is one block of k, because C has no room for partial sums: the
+//! caller splits deeper products.
 //! An operand whose layout already suits the tile is read in place: at a batch of 64 images, packing
 //! 784 x 128 weights would cost a tenth of the product.
 
@@ -129,7 +130,10 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         return unsafe { run_narrow(tiles, g, b) };
     }
     let depth = if g.alpha == 0.0 { 0 } else { g.a.columns() };
-    let limit = if matches!(g.finish, Finish::Update(_)) { depth } else { PACKED_DEPTH };
+    debug_assert!(
+        depth <= PACKED_DEPTH || !matches!(g.finish, Finish::Update(_)),
+        "partial sums in the weights"
+    );
     let pack = match g.b {
         Right::View(b) => packs_b(b, m),
         Right::Packed(_) => false,
@@ -140,8 +144,8 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         match g.b {
             Right::View(b) if !pack => {
                 // Rows of A and C are brought near once.
-                for i in row_blocks(m, depth.min(limit)) {
-                    for k in blocks(depth, limit) {
+                for i in row_blocks(m, depth.min(PACKED_DEPTH)) {
+                    for k in blocks(depth, PACKED_DEPTH) {
                         let a = operand_a(&mut g, i.clone(), k.clone());
                         let b = Panels::in_place(sub(b, k.clone(), j.clone()));
                         let block = Block { i: i.clone(), j: j.clone(), k, a, b, rows };
@@ -152,7 +156,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
             }
             _ => {
                 // A packed block of B serves all of m.
-                for k in blocks(depth, limit) {
+                for k in blocks(depth, PACKED_DEPTH) {
                     let b = match g.b {
                         Right::View(b) => {
                             let block = sub(b, k.clone(), j.clone());
@@ -162,7 +166,7 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
                         }
                         Right::Packed(all) => Panels::packed(all, j.start, k.clone(), depth),
                     };
-                    for i in row_blocks(m, depth.min(limit)) {
+                    for i in row_blocks(m, depth.min(PACKED_DEPTH)) {
                         let a = operand_a(&mut g, i.clone(), k.clone());
                         let block = Block { i, j: j.clone(), k: k.clone(), a, b, rows };
                         // SAFETY: as above.

@@ -1,12 +1,16 @@
 //! Dense layers: forward, gradients, and updates that end in an optimizer.
 
+use core::ops::Range;
+
 use super::{
     Adam, AdamW, Kernels, Momentum, RmsProp, Sgd, check_len, check_rows_are_contiguous, check_shape,
 };
 use crate::Error;
-use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
+use crate::table::{
+    DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, Step, UpdateRule,
+};
 use crate::view::{MatMut, MatRef};
-use crate::workspace::Workspace;
+use crate::workspace::{PACKED_DEPTH, STRIDED_SIDE, Workspace};
 
 /// What a dense layer applies to its pre-activations, in the same pass as the product. The others are passes of their own:
 /// [`Kernels::leaky_relu`], [`Kernels::sigmoid`], [`Kernels::tanh`], [`Kernels::softmax`].
@@ -16,6 +20,11 @@ pub enum Activation {
     Linear,
     /// `if x < 0 { +0 } else { x }`, as [`Kernels::relu`]: NaN passes.
     Relu,
+}
+
+/// Some columns of a row that the matrix has.
+fn part<'a>(matrix: &'a mut MatMut<'_>, row: usize, columns: &Range<usize>) -> &'a mut [f32] {
+    &mut matrix.row_mut(row).expect("a row of the matrix")[columns.clone()]
 }
 
 impl Kernels {
@@ -275,9 +284,57 @@ impl Kernels {
     ) -> Result<(), Error> {
         check_shape("delta", delta.shape(), (x.rows(), delta.columns()))?;
         check_shape("W", w.shape(), (x.columns(), delta.columns()))?;
+        if x.rows() > PACKED_DEPTH {
+            return self.dense_weight_update_by_pieces(rule, x, delta, w, workspace);
+        }
         let call = DenseWeightUpdate { x, delta, rule, w, scratch: workspace.blocks() };
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.dense_weight_update)(call) };
+        Ok(())
+    }
+
+    /// The update for a batch that one block of the GEMM cannot hold: its partial sums need a place that is not W.
+    fn dense_weight_update_by_pieces(
+        self,
+        mut rule: UpdateRule<'_>,
+        x: MatRef<'_>,
+        delta: MatRef<'_>,
+        mut w: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<(), Error> {
+        const COLUMNS: usize = 128;
+        const ROWS: usize = STRIDED_SIDE * STRIDED_SIDE / COLUMNS;
+        let (inputs, outputs) = w.shape();
+        let (mut scratch, square) = workspace.parts();
+        for i in (0..inputs).step_by(ROWS).map(|start| start..inputs.min(start + ROWS)) {
+            for j in (0..outputs).step_by(COLUMNS).map(|start| start..outputs.min(start + COLUMNS)) {
+                let piece = &mut square[..i.len() * j.len()];
+                let call = DenseWeightGradient {
+                    x: x.column_range(i.clone())?,
+                    delta: delta.column_range(j.clone())?,
+                    dw: MatMut::new(piece, i.len(), j.len())?,
+                    scratch: scratch.reborrow(),
+                };
+                // SAFETY: a table is only held where its ISA is available (`new`).
+                unsafe { (self.table.dense_weight_gradient)(call) };
+                for (i, gradient) in i.clone().zip(piece.chunks_exact(j.len())) {
+                    let step = Step { w: part(&mut w, i, &j), gradient };
+                    // SAFETY: as above.
+                    unsafe {
+                        match &mut rule {
+                            UpdateRule::Sgd(rule) => (self.table.sgd)(*rule, step),
+                            UpdateRule::RmsProp(rule, v) => (self.table.rmsprop)(*rule, step, part(v, i, &j)),
+                            UpdateRule::Momentum(rule, m) => {
+                                (self.table.momentum)(*rule, step, part(m, i, &j))
+                            }
+                            UpdateRule::Adam(rule, m, v) => {
+                                (self.table.adam)(*rule, step, part(m, i, &j), part(v, i, &j));
+                            }
+                        }
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
