@@ -49,6 +49,12 @@ pub enum Error {
         /// Which argument.
         what: &'static str,
     },
+    /// A row of a sparse matrix is not inside of its indices and values, or its columns do not increase or are outside of
+    /// the shape.
+    Csr {
+        /// Which row.
+        row: usize,
+    },
     /// A label is not a class.
     Label {
         /// The position of the label.
@@ -97,6 +103,9 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Error::UnavailableIsa(isa) => write!(f, "this CPU or build cannot run {isa} kernels"),
+            Error::Csr { row } => {
+                write!(f, "row {row} of the sparse matrix is outside of its memory or shape, or not in order")
+            }
             Error::PackedFor(isa) => write!(f, "the matrix is packed for {isa} kernels: pack it for these"),
         }
     }

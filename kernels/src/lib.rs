@@ -63,6 +63,7 @@ mod arch;
 #[cfg(feature = "capi")]
 pub mod capi;
 mod constants;
+mod csr;
 mod error;
 mod gemm;
 mod generic;
@@ -70,11 +71,13 @@ mod isa;
 mod kernels;
 pub mod reference;
 mod scalar;
+mod sparse;
 mod table;
 mod view;
 mod workspace;
 
 pub use arch::prefetch::prefetch;
+pub use csr::Csr;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{

@@ -3,10 +3,12 @@
 //! Every function may assume that [`crate::Kernels`] has checked the shapes, and, being an `unsafe fn`, that the CPU
 //! has the table's ISA.
 
-use crate::Isa;
-use crate::gemm::TileSet;
+use core::ops::Range;
+
+use crate::gemm::{Finish, Start, TileSet};
 use crate::view::{MatMut, MatRef};
 use crate::workspace::Blocks;
+use crate::{Csr, Isa};
 
 /// The kernels of one ISA. Each field says what its [`crate::Kernels`] method says.
 pub(crate) struct Table {
@@ -38,6 +40,13 @@ pub(crate) struct Table {
     pub(crate) sgd: unsafe fn(SgdF32, Step<'_>),
     pub(crate) momentum: unsafe fn(MomentumF32, Step<'_>, &mut [f32]),
     pub(crate) adam: unsafe fn(AdamF32, Step<'_>, &mut [f32], &mut [f32]),
+    pub(crate) spmm: unsafe fn(Spmm<'_>),
+    pub(crate) spmm_update: unsafe fn(SpmmUpdate<'_>),
+    pub(crate) rmsprop_decay: unsafe fn(RmsPropF32, u32, &mut [f32]),
+    pub(crate) compress: unsafe fn(&[f32], &mut [u32], &mut [f32]) -> usize,
+    pub(crate) compress_u8: unsafe fn(&[u8], &mut [u32], &mut [f32]) -> usize,
+    pub(crate) compress_columns_u8: unsafe fn(CompressColumns<'_>),
+    pub(crate) transpose: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
     pub(crate) scale_u8: unsafe fn(&[u8], f32, f32, &mut [f32]),
     pub(crate) exp: unsafe fn(&mut [f32]),
@@ -99,6 +108,37 @@ pub(crate) enum UpdateRule<'a> {
     Momentum(MomentumF32, MatMut<'a>),
     /// With the mean of gradients and the mean of their squares.
     Adam(AdamF32, MatMut<'a>, MatMut<'a>),
+}
+
+/// `C = start + S D`, for a sparse S; never with [`Finish::Update`].
+pub(crate) struct Spmm<'a> {
+    pub(crate) s: Csr<'a>,
+    pub(crate) d: MatRef<'a>,
+    pub(crate) start: Start<'a>,
+    pub(crate) finish: Finish<'a>,
+    pub(crate) c: MatMut<'a>,
+}
+
+/// The optimizer's step on W with the gradient `S D`, S being the transposed input.
+pub(crate) struct SpmmUpdate<'a> {
+    pub(crate) s: Csr<'a>,
+    pub(crate) d: MatRef<'a>,
+    pub(crate) rule: UpdateRule<'a>,
+    /// For RMSprop: the steps that each row of its state owes, whose gradients were zero.
+    pub(crate) deferred: Option<&'a mut [u32]>,
+    pub(crate) w: MatMut<'a>,
+}
+
+/// Some columns of some rows of a matrix of bytes, each to a row of nonzeros with `room` for them.
+pub(crate) struct CompressColumns<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) row_len: usize,
+    pub(crate) rows: &'a [u32],
+    pub(crate) columns: Range<usize>,
+    pub(crate) room: usize,
+    pub(crate) indices: &'a mut [u32],
+    pub(crate) values: &'a mut [f32],
+    pub(crate) counts: &'a mut [u32],
 }
 
 /// Softmax, loss and gradient of one batch, or of a part of one.

@@ -106,6 +106,16 @@ impl Simd for Avx512 {
     fn select(self, m: __mmask16, a: __m512, b: __m512) -> __m512 {
         with_token!(_mm512_mask_blend_ps(m, b, a))
     }
+    /// By register: the form that compresses to memory is microcoded on Zen 4.
+    #[inline(always)]
+    unsafe fn compress_ptr(self, x: __m512, index: __m512i, values: *mut f32, indices: *mut u32) -> usize {
+        with_token!({
+            let m = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps());
+            _mm512_storeu_ps(values, _mm512_maskz_compress_ps(m, x));
+            _mm512_storeu_si512(indices.cast(), _mm512_maskz_compress_epi32(m, index));
+            m.count_ones() as usize
+        })
+    }
     #[inline(always)]
     fn bits(self, a: __m512) -> __m512i {
         with_token!(_mm512_castps_si512(a))

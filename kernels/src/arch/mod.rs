@@ -40,9 +40,13 @@ macro_rules! stamp_table {
             argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
             dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
             rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
+            rmsprop_decay(rule: RmsPropF32, times: u32, v: &mut [f32]) = optimizer::rmsprop_decay;
             sgd(rule: SgdF32, step: Step<'_>) = optimizer::sgd;
             momentum(rule: MomentumF32, step: Step<'_>, m: &mut [f32]) = optimizer::momentum;
             adam(rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) = optimizer::adam;
+            compress(x: &[f32], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress;
+            compress_u8(bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress_u8;
+            compress_columns_u8(call: CompressColumns<'_>) = compress::compress_columns_u8;
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
             scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
             exp(x: &mut [f32]) = math::exp_slice;
@@ -52,9 +56,9 @@ macro_rules! stamp_table {
 
         use $crate::gemm::pack::pack_columns as pack;
         use $crate::generic::binary_cross_entropy as binary;
-        use $crate::generic::{activation, convert, dense, math, optimizer, relu, rows, softmax};
+        use $crate::generic::{activation, compress, convert, dense, math, optimizer, relu, rows, softmax};
         use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
-        use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy};
+        use $crate::table::{BinaryCrossEntropy, CompressColumns, CrossEntropy, SoftCrossEntropy};
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -83,6 +87,35 @@ macro_rules! stamp_table {
                 $crate::gemm::tile::update_tile::<$token, MR, NV, MASKED>($token::new_unchecked(), t, update)
             }
         }
+
+        /// # Safety
+        /// As for the generic kernel, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        unsafe fn sparse_rows<const NV: usize, const MASKED: bool>(
+            work: $crate::sparse::rows::Rows<'_>,
+            start: $crate::gemm::tile::TileStart,
+            finish: $crate::gemm::tile::TileFinish,
+        ) {
+            // SAFETY: the features are this function's; the caller vouches for the rows.
+            unsafe {
+                $crate::sparse::rows::rows::<$token, NV, MASKED>($token::new_unchecked(), work, start, finish)
+            }
+        }
+
+        /// # Safety
+        /// As for the generic kernel, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        unsafe fn update_rows<const NV: usize, const MASKED: bool>(
+            work: $crate::sparse::rows::UpdateRows<'_>,
+            update: $crate::gemm::tile::TileUpdate,
+        ) {
+            // SAFETY: the features are this function's; the caller vouches for the rows.
+            unsafe {
+                $crate::sparse::rows::update_rows::<$token, NV, MASKED>($token::new_unchecked(), work, update)
+            }
+        }
+
+        row_kernels!(ROWS: 4 2 1);
 
         static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
             widths: &[$($crate::gemm::TileWidth {
@@ -136,6 +169,27 @@ macro_rules! stamp_table {
             unsafe { $crate::gemm::run(&TILES, dense::weight_update(call)) }
         }
 
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn spmm(call: $crate::table::Spmm<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::sparse::run(&ROWS, call) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn spmm_update(call: $crate::table::SpmmUpdate<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::sparse::run_update(&ROWS, call) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
+        unsafe fn transpose(from: MatRef<'_>, to: MatMut<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { pack_columns(from, to) }
+        }
+
         /// The kernels of this ISA; only for a CPU that has it.
         pub(crate) static TABLE: $crate::table::Table = $crate::table::Table {
             isa: $isa,
@@ -166,11 +220,38 @@ macro_rules! stamp_table {
             sgd,
             momentum,
             adam,
+            spmm,
+            spmm_update,
+            rmsprop_decay,
+            compress,
+            compress_u8,
+            compress_columns_u8,
+            transpose,
             unit_from_u8,
             scale_u8,
             exp,
             ln,
             tiles: Some(&TILES),
+        };
+    };
+}
+
+/// The sparse row kernels of a module, from its `sparse_rows` and `update_rows`.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", feature = "portable"))]
+macro_rules! row_kernels {
+    ($name:ident: $($vectors:literal)*) => {
+        static $name: $crate::sparse::RowKernels = $crate::sparse::RowKernels {
+            widths: &[$($crate::sparse::RowWidth {
+                vectors: $vectors,
+                full: $crate::sparse::RowPair {
+                    rows: sparse_rows::<$vectors, false>,
+                    updates: update_rows::<$vectors, false>,
+                },
+                masked: $crate::sparse::RowPair {
+                    rows: sparse_rows::<$vectors, true>,
+                    updates: update_rows::<$vectors, true>,
+                },
+            }),*],
         };
     };
 }
@@ -189,17 +270,17 @@ macro_rules! tile_kind {
 /// Functions that enable features and call a generic body with the token.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_entries {
-    ($features:tt $token:ident, $($name:ident($($arg:ident: $ty:ty),*) = $body:path;)*) => {
-        $(stamp_entry! { $features $token, $name($($arg: $ty),*) = $body })*
+    ($features:tt $token:ident, $($name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)? = $body:path;)*) => {
+        $(stamp_entry! { $features $token, $name($($arg: $ty),*) $(-> $out)? = $body })*
     };
 }
 
 /// One function of [`stamp_entries!`].
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! stamp_entry {
-    ([$($feature:tt),*] $token:ident, $name:ident($($arg:ident: $ty:ty),*) = $body:path) => {
+    ([$($feature:tt),*] $token:ident, $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)? = $body:path) => {
         #[target_feature($(enable = $feature),*)]
-        fn $name($($arg: $ty),*) {
+        fn $name($($arg: $ty),*) $(-> $out)? {
             // SAFETY: the token's features are this function's.
             $body(unsafe { $token::new_unchecked() }, $($arg),*)
         }

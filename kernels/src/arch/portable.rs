@@ -7,10 +7,12 @@
 use wide::{f32x16, i32x16};
 
 use crate::Isa;
+use crate::gemm::tile::{TileFinish, TileStart, TileUpdate};
 use crate::generic::simd::{LANES, Simd};
 use crate::generic::{
-    self, activation, binary_cross_entropy, convert, dense, math, optimizer, rows, softmax,
+    self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, rows, softmax,
 };
+use crate::sparse::rows::{self as sparse, Rows, UpdateRows};
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
@@ -170,6 +172,26 @@ impl Simd for Portable {
     }
 }
 
+/// # Safety
+/// As for the generic kernel.
+unsafe fn sparse_rows<const NV: usize, const MASKED: bool>(
+    work: Rows<'_>,
+    start: TileStart,
+    finish: TileFinish,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { sparse::rows::<Portable, NV, MASKED>(Portable, work, start, finish) }
+}
+
+/// # Safety
+/// As for the generic kernel.
+unsafe fn update_rows<const NV: usize, const MASKED: bool>(work: UpdateRows<'_>, update: TileUpdate) {
+    // SAFETY: as the caller vouches.
+    unsafe { sparse::update_rows::<Portable, NV, MASKED>(Portable, work, update) }
+}
+
+row_kernels!(ROWS: 4 2 1);
+
 /// The portable kernels.
 pub(crate) static TABLE: Table = Table {
     isa: Isa::Portable,
@@ -200,6 +222,15 @@ pub(crate) static TABLE: Table = Table {
     sgd: |rule, step| optimizer::sgd(Portable, rule, step),
     momentum: |rule, step, m| optimizer::momentum(Portable, rule, step, m),
     adam: |rule, step, m, v| optimizer::adam(Portable, rule, step, m, v),
+    // SAFETY: plain Rust, which any CPU runs; `Kernels` has checked the shapes.
+    spmm: |call| unsafe { crate::sparse::run(&ROWS, call) },
+    // SAFETY: as above.
+    spmm_update: |call| unsafe { crate::sparse::run_update(&ROWS, call) },
+    rmsprop_decay: |rule, times, v| optimizer::rmsprop_decay(Portable, rule, times, v),
+    compress: |x, indices, values| compress::compress(Portable, x, indices, values),
+    compress_u8: |bytes, indices, values| compress::compress_u8(Portable, bytes, indices, values),
+    compress_columns_u8: |call| compress::compress_columns_u8(Portable, call),
+    transpose: |from, to| crate::gemm::pack::pack_columns(Portable, from, to),
     unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
     scale_u8: |bytes, scale, shift, to| convert::scale_u8(Portable, bytes, scale, shift, to),
     exp: |x| math::exp_slice(Portable, x),

@@ -83,7 +83,7 @@ impl State {
     /// # Safety
     /// The state has a row `r`.
     #[inline(always)]
-    unsafe fn row(self, r: usize) -> *mut f32 {
+    pub(crate) unsafe fn row(self, r: usize) -> *mut f32 {
         // SAFETY: as the caller vouches.
         unsafe { self.ptr.add(r * self.row_stride) }
     }
@@ -294,7 +294,7 @@ unsafe fn multiply<S: Simd, const MR: usize, const NV: usize, const MASKED: bool
 /// # Safety
 /// The elements that it selects can be read.
 #[inline(always)]
-unsafe fn load<S: Simd, const NV: usize, const MASKED: bool>(
+pub(crate) unsafe fn load<S: Simd, const NV: usize, const MASKED: bool>(
     s: S,
     row: *const f32,
     v: usize,
@@ -315,7 +315,7 @@ unsafe fn load<S: Simd, const NV: usize, const MASKED: bool>(
 /// # Safety
 /// The elements that it selects can be written.
 #[inline(always)]
-unsafe fn store<S: Simd, const NV: usize, const MASKED: bool>(
+pub(crate) unsafe fn store<S: Simd, const NV: usize, const MASKED: bool>(
     s: S,
     row: *mut f32,
     v: usize,

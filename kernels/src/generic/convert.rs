@@ -34,8 +34,9 @@ pub(crate) fn scale_u8<S: Simd>(s: S, bytes: &[u8], scale: f32, shift: f32, to: 
     }
 }
 
+/// A byte as a float, by 255.
 #[inline(always)]
-fn unit<S: Simd>(s: S, x: S::F) -> S::F {
+pub(crate) fn unit<S: Simd>(s: S, x: S::F) -> S::F {
     if !S::FUSED {
         return s.div(x, s.splat(255.0));
     }

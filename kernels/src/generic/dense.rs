@@ -52,14 +52,19 @@ pub(crate) fn weight_update(call: DenseWeightUpdate<'_>) -> Product<'_> {
         a: call.x.transposed(),
         b: Right::View(call.delta),
         start: Start::Beta(0.0),
-        finish: Finish::Update(match call.rule {
-            UpdateRule::Sgd(rule) => TileUpdate::Sgd(rule),
-            UpdateRule::RmsProp(rule, v) => TileUpdate::RmsProp(rule, State::of(v)),
-            UpdateRule::Momentum(rule, m) => TileUpdate::Momentum(rule, State::of(m)),
-            UpdateRule::Adam(rule, m, v) => TileUpdate::Adam(rule, State::of(m), State::of(v)),
-        }),
+        finish: Finish::Update(tile_update(call.rule)),
         c: call.w,
         scratch: call.scratch,
+    }
+}
+
+/// An optimizer and its state as the microkernels take them.
+pub(crate) fn tile_update(rule: UpdateRule<'_>) -> TileUpdate {
+    match rule {
+        UpdateRule::Sgd(rule) => TileUpdate::Sgd(rule),
+        UpdateRule::RmsProp(rule, v) => TileUpdate::RmsProp(rule, State::of(v)),
+        UpdateRule::Momentum(rule, m) => TileUpdate::Momentum(rule, State::of(m)),
+        UpdateRule::Adam(rule, m, v) => TileUpdate::Adam(rule, State::of(m), State::of(v)),
     }
 }
 

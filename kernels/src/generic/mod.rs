@@ -2,6 +2,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod binary_cross_entropy;
+pub(crate) mod compress;
 pub(crate) mod convert;
 pub(crate) mod dense;
 pub(crate) mod math;

@@ -38,6 +38,28 @@ impl<S: Simd> RmsPropVectors<S> {
     }
 }
 
+impl<S: Simd> RmsPropVectors<S> {
+    /// The new v of a step whose gradient is zero: [`RmsPropVectors::step`]'s bits.
+    #[inline(always)]
+    pub(crate) fn decay(&self, s: S, v: S::F) -> S::F {
+        let v = s.mul(self.rho, v);
+        s.select(s.lt(v, self.tiny), s.splat(0.0), v)
+    }
+}
+
+/// `times` steps of RMSprop's state whose gradients are zero.
+#[inline(always)]
+pub(crate) fn rmsprop_decay<S: Simd>(s: S, rule: RmsPropF32, times: u32, v: &mut [f32]) {
+    let rule = RmsPropVectors::new(s, rule);
+    for v in v.chunks_mut(LANES) {
+        let mut x = s.load(v);
+        for _ in 0..times {
+            x = rule.decay(s, x);
+        }
+        s.store(v, x);
+    }
+}
+
 /// SGD's numbers in vectors.
 pub(crate) struct SgdVectors<S: Simd> {
     minus_learning_rate: S::F,

@@ -59,6 +59,28 @@ pub(crate) trait Simd: Copy {
     fn lt(self, a: Self::F, b: Self::F) -> Self::M;
     /// `a > b`, false for NaN.
     fn gt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// Stores the lanes of `x` that are not zero (NaN is not), one after another, and those of `index` beside them; returns
+    /// how many. What is after them, up to 16, may be overwritten.
+    ///
+    /// # Safety
+    /// 16 floats can be written at `values`, and 16 integers at `indices`.
+    #[inline(always)]
+    unsafe fn compress_ptr(self, x: Self::F, index: Self::I, values: *mut f32, indices: *mut u32) -> usize {
+        let (mut xs, mut bits) = ([0.0; LANES], [0.0; LANES]);
+        self.store(&mut xs, x);
+        self.store(&mut bits, self.float(index));
+        let mut count = 0;
+        for (x, bits) in xs.into_iter().zip(bits) {
+            // SAFETY: `count` is below 16.
+            unsafe {
+                values.add(count).write(x);
+                indices.add(count).write(bits.to_bits());
+            }
+            count += usize::from(x != 0.0);
+        }
+        count
+    }
+
     /// `m ? a : b`, lane by lane.
     fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F;
 

@@ -9,6 +9,7 @@ mod optimizer;
 mod packed;
 mod rows;
 mod softmax;
+mod sparse;
 mod split;
 
 use core::fmt;

@@ -16,6 +16,7 @@ mod optimizer;
 mod relu;
 mod rows;
 mod softmax;
+mod sparse;
 mod sqrt;
 
 pub use fma::fma;
@@ -53,6 +54,13 @@ pub(crate) static TABLE: Table = Table {
     sgd: optimizer::sgd,
     momentum: optimizer::momentum,
     adam: optimizer::adam,
+    spmm: sparse::spmm,
+    spmm_update: sparse::spmm_update,
+    rmsprop_decay: sparse::rmsprop_decay,
+    compress: sparse::compress,
+    compress_u8: sparse::compress_u8,
+    compress_columns_u8: sparse::compress_columns_u8,
+    transpose: sparse::transpose,
     unit_from_u8: convert::unit_from_u8,
     scale_u8: convert::scale_u8,
     exp: math::exp_slice,

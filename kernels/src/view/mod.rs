@@ -16,7 +16,7 @@ pub use mat_mut::MatMut;
 pub use mat_ref::MatRef;
 pub use strided_mut::StridedMut;
 
-fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
+pub(crate) fn check_range(range: &Range<usize>, len: usize) -> Result<(), Error> {
     if range.start <= range.end && range.end <= len {
         Ok(())
     } else {

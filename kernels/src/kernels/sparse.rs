@@ -1,0 +1,361 @@
+//! Sparse products: layers whose input is mostly zero, and the compression that makes it so.
+
+use core::ops::Range;
+
+use super::{
+    Activation, Adam, AdamW, Kernels, Momentum, RmsProp, Sgd, check_len, check_rows_are_contiguous,
+    check_shape,
+};
+use crate::gemm::{Finish, Start};
+use crate::table::{CompressColumns, RmsPropF32, Spmm, SpmmUpdate, UpdateRule};
+use crate::view::{MatMut, MatRef};
+use crate::{Csr, Error};
+
+impl Kernels {
+    /// `C = S B + beta C` for a sparse S: S is m x k, B is k x n with contiguous rows, C is m x n (SpMM).
+    ///
+    /// Each element starts at `beta * c` and takes `s b` in increasing k, by fused multiply-adds: the bits of
+    /// [`Kernels::gemm`] on the same matrix with its zeros, except for the sign of a zero, and for NaN and infinities in rows of B
+    /// that a zero would have met. With `beta = 0` C is not read.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of B are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Csr, Kernels, MatMut, MatRef};
+    ///
+    /// let s = Csr::new(3, &[0, 1, 1], &[2], &[10.0])?; // 2 x 3: one element, at (0, 2)
+    /// let (b, mut c) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0; 4]);
+    /// Kernels::best().spmm(s, MatRef::new(&b, 3, 2)?, 0.0, MatMut::new(&mut c, 2, 2)?)?;
+    /// assert_eq!(c, [50.0, 60.0, 0.0, 0.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn spmm(self, s: Csr<'_>, b: MatRef<'_>, beta: f32, c: MatMut<'_>) -> Result<(), Error> {
+        self.sparse_product(s, (b, "B"), Start::Beta(beta), Finish::Store, (c, "C"))
+    }
+
+    /// [`Kernels::dense_forward`] for a sparse X, batch x inputs; W has contiguous rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of W are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Activation, Csr, Kernels, MatMut, MatRef};
+    ///
+    /// let kernels = Kernels::best();
+    /// let (mut indices, mut values) = ([0; 3], [0.0; 3]);
+    /// let count = kernels.compress_u8(&[0, 255, 0], &mut indices, &mut values)?; // one image of three pixels
+    /// let x = Csr::new(3, &[0, count as u32], &indices, &values)?;
+    /// let (w, mut y) = ([1.0, 2.0, 3.0], [0.0]);
+    /// let (w, y_view) = (MatRef::new(&w, 3, 1)?, MatMut::new(&mut y, 1, 1)?);
+    /// kernels.dense_forward_sparse(x, w, &[0.5], Activation::Relu, y_view)?;
+    /// assert_eq!(y, [2.5]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn dense_forward_sparse(
+        self,
+        x: Csr<'_>,
+        w: MatRef<'_>,
+        bias: &[f32],
+        activation: Activation,
+        y: MatMut<'_>,
+    ) -> Result<(), Error> {
+        check_len("bias", bias.len(), w.columns())?;
+        let finish = match activation {
+            Activation::Linear => Finish::Store,
+            Activation::Relu => Finish::Relu,
+        };
+        self.sparse_product(x, (w, "W"), Start::Bias(bias), finish, (y, "Y"))
+    }
+
+    /// [`Kernels::dense_input_gradient`] for a sparse delta, batch x outputs, and W^T, outputs x inputs, with contiguous
+    /// rows ([`Kernels::transpose`] makes it).
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of W^T or `active` are not contiguous.
+    pub fn dense_input_gradient_sparse(
+        self,
+        delta: Csr<'_>,
+        w_transposed: MatRef<'_>,
+        active: Option<MatRef<'_>>,
+        dx: MatMut<'_>,
+    ) -> Result<(), Error> {
+        if let Some(active) = active {
+            check_shape("active", active.shape(), dx.shape())?;
+            check_rows_are_contiguous("active", active)?;
+        }
+        let finish = active.map_or(Finish::Store, Finish::WherePositive);
+        self.sparse_product(delta, (w_transposed, "W^T"), Start::Beta(0.0), finish, (dx, "dX"))
+    }
+
+    /// [`Kernels::dense_weight_gradient`] for a sparse input, given as X^T: inputs x batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    pub fn dense_weight_gradient_sparse(
+        self,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        dw: MatMut<'_>,
+    ) -> Result<(), Error> {
+        let delta = (delta, "delta");
+        self.sparse_product(x_transposed, delta, Start::Beta(0.0), Finish::Store, (dw, "dW"))
+    }
+
+    /// [`Kernels::dense_weight_update_sgd`] for a sparse input, given as X^T: inputs x batch. Rows of W whose input is zero in
+    /// the whole batch are not touched.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    pub fn dense_weight_update_sgd_sparse(
+        self,
+        rule: &Sgd,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+    ) -> Result<(), Error> {
+        self.sparse_update(UpdateRule::Sgd(rule.to_f32()), x_transposed, delta, w, None)
+    }
+
+    /// [`Kernels::dense_weight_update_rmsprop`] for a sparse input, given as X^T: inputs x batch.
+    ///
+    /// A gradient of zero moves no weight; it only lets V decay. With `deferred`, one number per row of V, rows whose input is zero
+    /// in the whole batch are not touched: the decay that they owe is counted there, and made good at the row's next
+    /// update, to the same bits. [`Kernels::rmsprop_settle`] makes all of it good; until then V is not complete. All zeros is
+    /// the count to start from. (With an epsilon that is not above 0, 0 / 0 could arise: nothing is deferred then.)
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    pub fn dense_weight_update_rmsprop_sparse(
+        self,
+        rule: &RmsProp,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        v: MatMut<'_>,
+        deferred: Option<&mut [u32]>,
+    ) -> Result<(), Error> {
+        check_shape("V", v.shape(), w.shape())?;
+        if let Some(deferred) = &deferred {
+            check_len("deferred", deferred.len(), w.rows())?;
+        }
+        let rule = rule.to_f32();
+        let deferred = deferred.filter(|_| may_defer(rule));
+        self.sparse_update(UpdateRule::RmsProp(rule, v), x_transposed, delta, w, deferred)
+    }
+
+    /// Makes good the decay that the rows of V owe, and sets the counts to zero.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not one count per row.
+    pub fn rmsprop_settle(
+        self,
+        rule: &RmsProp,
+        mut v: MatMut<'_>,
+        deferred: &mut [u32],
+    ) -> Result<(), Error> {
+        check_len("deferred", deferred.len(), v.rows())?;
+        for (i, owed) in deferred.iter_mut().enumerate().filter(|(_, owed)| **owed > 0) {
+            let row = v.row_mut(i).expect("one count per row");
+            // SAFETY: a table is only held where its ISA is available (`new`).
+            unsafe { (self.table.rmsprop_decay)(rule.to_f32(), *owed, row) };
+            *owed = 0;
+        }
+        Ok(())
+    }
+
+    /// [`Kernels::dense_weight_update_momentum`] for a sparse input, given as X^T: inputs x batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    pub fn dense_weight_update_momentum_sparse(
+        self,
+        rule: &Momentum,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        self.sparse_update(UpdateRule::Momentum(rule.to_f32(), m), x_transposed, delta, w, None)
+    }
+
+    /// [`Kernels::dense_weight_update_adam`] for a sparse input, given as X^T: inputs x batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    #[allow(clippy::too_many_arguments)] // each is another matrix
+    pub fn dense_weight_update_adam_sparse(
+        self,
+        rule: &Adam,
+        iteration: u64,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+        v: MatMut<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        check_shape("V", v.shape(), w.shape())?;
+        self.sparse_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x_transposed, delta, w, None)
+    }
+
+    /// [`Kernels::dense_weight_update_adamw`] for a sparse input, given as X^T: inputs x batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    #[allow(clippy::too_many_arguments)] // each is another matrix
+    pub fn dense_weight_update_adamw_sparse(
+        self,
+        rule: &AdamW,
+        iteration: u64,
+        x_transposed: Csr<'_>,
+        delta: MatRef<'_>,
+        w: MatMut<'_>,
+        m: MatMut<'_>,
+        v: MatMut<'_>,
+    ) -> Result<(), Error> {
+        check_shape("M", m.shape(), w.shape())?;
+        check_shape("V", v.shape(), w.shape())?;
+        let update = UpdateRule::Adam(rule.adam.to_f32(iteration, rule.weight_decay), m, v);
+        self.sparse_update(update, x_transposed, delta, w, None)
+    }
+
+    /// The elements of `x` that are not zero and where they stand, increasing: one row of a [`Csr`]. Returns how many. What is after
+    /// them in `indices` and `values`, which are at least as long as `x`, may be overwritten. NaN is not zero; -0 is.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::Kernels;
+    ///
+    /// let (mut indices, mut values) = ([0; 4], [0.0; 4]);
+    /// let count = Kernels::best().compress(&[0.0, 2.0, 0.0, 3.0], &mut indices, &mut values)?;
+    /// assert_eq!((count, &indices[..2], &values[..2]), (2, &[1, 3][..], &[2.0, 3.0][..]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn compress(self, x: &[f32], indices: &mut [u32], values: &mut [f32]) -> Result<usize, Error> {
+        check_room(x.len(), indices, values)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        Ok(unsafe { (self.table.compress)(x, indices, values) })
+    }
+
+    /// [`Kernels::compress`] for bytes, whose values become byte / 255, as [`Kernels::unit_from_u8`] gives them.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn compress_u8(self, bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> Result<usize, Error> {
+        check_room(bytes.len(), indices, values)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        Ok(unsafe { (self.table.compress_u8)(bytes, indices, values) })
+    }
+
+    /// Some columns of some rows of a matrix of bytes, column by column: rows of the [`Csr`] of its transpose.
+    ///
+    /// The matrix has rows of `row_len` bytes, one after another in `bytes`; `rows` are those to take, in this order. Column
+    /// `columns.start + j` has `counts[j]` nonzeros, which start at `j * room` in `indices` (positions in `rows`) and `values`
+    /// (byte / 255). `room` is at least [`Kernels::room`] of the number of rows.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Range`].
+    #[allow(clippy::too_many_arguments)] // a strided matrix and three outputs
+    pub fn compress_columns_u8(
+        self,
+        bytes: &[u8],
+        row_len: usize,
+        rows: &[u32],
+        columns: Range<usize>,
+        room: usize,
+        indices: &mut [u32],
+        values: &mut [f32],
+        counts: &mut [u32],
+    ) -> Result<(), Error> {
+        crate::view::check_range(&columns, row_len)?;
+        let whole = bytes.len().checked_div(row_len).unwrap_or(0);
+        if let Some(row) = rows.iter().find(|row| **row as usize >= whole) {
+            return Err(Error::Range { start: *row as usize, end: *row as usize + 1, len: whole });
+        }
+        if room < Kernels::room(rows.len()) {
+            return Err(Error::Length { what: "room", expected: Kernels::room(rows.len()), found: room });
+        }
+        check_room(room.saturating_mul(columns.len()), indices, values)?;
+        check_len("counts", counts.len(), columns.len())?;
+        let call = CompressColumns { bytes, row_len, rows, columns, room, indices, values, counts };
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.compress_columns_u8)(call) };
+        Ok(())
+    }
+
+    /// The room that `count` elements need where kernels write 16 at a time: the next multiple of 16.
+    pub const fn room(count: usize) -> usize {
+        count.next_multiple_of(16)
+    }
+
+    /// `to = from^T`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Stride`] where the rows of `from` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let mut to = [0.0; 3];
+    /// Kernels::best().transpose(MatRef::new(&[1.0, 2.0, 3.0], 1, 3)?, MatMut::new(&mut to, 3, 1)?)?;
+    /// assert_eq!(to, [1.0, 2.0, 3.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
+    pub fn transpose(self, from: MatRef<'_>, to: MatMut<'_>) -> Result<(), Error> {
+        check_shape("to", to.shape(), (from.columns(), from.rows()))?;
+        check_rows_are_contiguous("from", from)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.transpose)(from.transposed(), to) };
+        Ok(())
+    }
+
+    fn sparse_product(
+        self,
+        s: Csr<'_>,
+        (d, d_name): (MatRef<'_>, &'static str),
+        start: Start<'_>,
+        finish: Finish<'_>,
+        (c, c_name): (MatMut<'_>, &'static str),
+    ) -> Result<(), Error> {
+        check_shape(d_name, d.shape(), (s.columns(), d.columns()))?;
+        check_shape(c_name, c.shape(), (s.rows(), d.columns()))?;
+        check_rows_are_contiguous(d_name, d)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.spmm)(Spmm { s, d, start, finish, c }) };
+        Ok(())
+    }
+
+    fn sparse_update(
+        self,
+        rule: UpdateRule<'_>,
+        s: Csr<'_>,
+        d: MatRef<'_>,
+        w: MatMut<'_>,
+        deferred: Option<&mut [u32]>,
+    ) -> Result<(), Error> {
+        check_shape("delta", d.shape(), (s.columns(), d.columns()))?;
+        check_shape("W", w.shape(), (s.rows(), d.columns()))?;
+        check_rows_are_contiguous("delta", d)?;
+        // SAFETY: a table is only held where its ISA is available (`new`).
+        unsafe { (self.table.spmm_update)(SpmmUpdate { s, d, rule, deferred, w }) };
+        Ok(())
+    }
+}
+
+/// Whether a gradient of zero moves no weight: 0 times the rate, by a root that is not zero.
+fn may_defer(rule: RmsPropF32) -> bool {
+    rule.learning_rate.is_finite() && (rule.epsilon_inside > 0.0 || rule.epsilon_outside > 0.0)
+}
+
+fn check_room(needed: usize, indices: &[u32], values: &[f32]) -> Result<(), Error> {
+    for (what, found) in [("indices", indices.len()), ("values", values.len())] {
+        if found < needed {
+            return Err(Error::Length { what, expected: needed, found });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Sparse products, updates and compression as plain loops.
+
+use super::fma;
+use super::optimizer;
+use super::relu::relu_of;
+use crate::gemm::{Finish, Start};
+use crate::table::{CompressColumns, RmsPropF32, Spmm, SpmmUpdate, Step, UpdateRule};
+use crate::view::{MatMut, MatRef};
+
+/// `c[i][j]` takes `s[i][k] d[k][j]` in increasing k, for the k that S has.
+pub(super) fn spmm(call: Spmm<'_>) {
+    let Spmm { s, d, start, finish, mut c } = call;
+    for i in 0..c.rows() {
+        let (indices, values) = s.row(i).unwrap_or((&[], &[]));
+        let Some(row) = c.row_mut(i) else { continue };
+        for (j, c) in row.iter_mut().enumerate() {
+            let mut sum = match start {
+                Start::Bias(bias) => bias[j],
+                Start::Beta(0.0) => 0.0,
+                Start::Beta(beta) => beta * *c,
+            };
+            for (k, x) in indices.iter().zip(values) {
+                sum = fma(*x, d.at(*k as usize, j), sum);
+            }
+            *c = match finish {
+                Finish::Store => sum,
+                Finish::Relu => relu_of(sum),
+                Finish::WherePositive(h) if h.at(i, j) > 0.0 => sum,
+                Finish::WherePositive(_) => 0.0,
+                Finish::Update(_) => unreachable!("an update is a call of its own"),
+            };
+        }
+    }
+}
+
+/// The optimizer's step with the gradient of each weight; a row without nonzeros may owe its state a step.
+pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
+    let SpmmUpdate { s, d, mut rule, mut deferred, mut w } = call;
+    for i in 0..w.rows() {
+        let (indices, values) = s.row(i).unwrap_or((&[], &[]));
+        if let (Some(deferred), UpdateRule::RmsProp(rule, v)) = (&mut deferred, &mut rule) {
+            if indices.is_empty() {
+                deferred[i] = deferred[i].saturating_add(1);
+                continue;
+            }
+            let owed = core::mem::take(&mut deferred[i]);
+            if let Some(v) = v.row_mut(i) {
+                rmsprop_decay(*rule, owed, v);
+            }
+        }
+        let Some(row) = w.row_mut(i) else { continue };
+        for (j, w) in row.iter_mut().enumerate() {
+            let mut sum = 0.0;
+            for (k, x) in indices.iter().zip(values) {
+                sum = fma(*x, d.at(*k as usize, j), sum);
+            }
+            let step = Step { w: core::slice::from_mut(w), gradient: &[sum] };
+            match &mut rule {
+                UpdateRule::Sgd(rule) => optimizer::sgd(*rule, step),
+                UpdateRule::RmsProp(rule, v) => {
+                    if let Some(v) = v.row_mut(i) {
+                        optimizer::rmsprop(*rule, step, &mut v[j..=j]);
+                    }
+                }
+                UpdateRule::Momentum(rule, m) => {
+                    if let Some(m) = m.row_mut(i) {
+                        optimizer::momentum(*rule, step, &mut m[j..=j]);
+                    }
+                }
+                UpdateRule::Adam(rule, m, v) => {
+                    if let (Some(m), Some(v)) = (m.row_mut(i), v.row_mut(i)) {
+                        optimizer::adam(*rule, step, &mut m[j..=j], &mut v[j..=j]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Steps whose gradient is zero, on the state alone.
+pub(super) fn rmsprop_decay(rule: RmsPropF32, times: u32, v: &mut [f32]) {
+    for v in v {
+        for _ in 0..times {
+            let mut w = 0.0;
+            let step = Step { w: core::slice::from_mut(&mut w), gradient: &[0.0] };
+            optimizer::rmsprop(rule, step, core::slice::from_mut(v));
+        }
+    }
+}
+
+/// The elements that are not zero, and where they stand.
+pub(super) fn compress(x: &[f32], indices: &mut [u32], values: &mut [f32]) -> usize {
+    let mut count = 0;
+    for (i, x) in x.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+        (indices[count], values[count]) = (i as u32, *x);
+        count += 1;
+    }
+    count
+}
+
+/// The bytes that are not zero, as unit floats.
+pub(super) fn compress_u8(bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> usize {
+    let mut count = 0;
+    for (i, byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+        (indices[count], values[count]) = (i as u32, f32::from(*byte) / 255.0);
+        count += 1;
+    }
+    count
+}
+
+/// Column after column.
+pub(super) fn compress_columns_u8(call: CompressColumns<'_>) {
+    let CompressColumns { bytes, row_len, rows, columns, room, indices, values, counts } = call;
+    for (j, column) in columns.enumerate() {
+        let mut count = 0;
+        for (i, row) in rows.iter().enumerate() {
+            let byte = bytes[*row as usize * row_len + column];
+            if byte != 0 {
+                (indices[j * room + count], values[j * room + count]) = (i as u32, f32::from(byte) / 255.0);
+                count += 1;
+            }
+        }
+        counts[j] = count as u32;
+    }
+}
+
+/// Element by element.
+pub(super) fn transpose(from: MatRef<'_>, mut to: MatMut<'_>) {
+    for i in 0..to.rows() {
+        if let Some(row) = to.row_mut(i) {
+            row.iter_mut().enumerate().for_each(|(j, x)| *x = from.at(i, j));
+        }
+    }
+}

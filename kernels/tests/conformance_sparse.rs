@@ -1,0 +1,347 @@
+//! Sparse products and updates give the bits of the dense ones; compression gives the reference's.
+
+mod common;
+
+use common::{Differences, Random, exact_isas, reference};
+use mnist_fast_kernels::{
+    Activation, Adam, AdamW, Csr, Epsilon, Error, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd, Workspace,
+};
+
+const GUARD: f32 = 12345.5;
+
+/// A CSR matrix that owns its memory.
+struct Owned {
+    columns: usize,
+    starts: Vec<u32>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Owned {
+    /// Compresses `rows` rows of `columns` elements by the kernels.
+    fn of(kernels: Kernels, x: &[f32], rows: usize, columns: usize) -> Owned {
+        let (mut starts, mut indices, mut values) = (vec![0], vec![], vec![]);
+        let (mut row_indices, mut row_values) = (vec![0; columns], vec![0.0; columns]);
+        for i in 0..rows {
+            let row = &x[i * columns..(i + 1) * columns];
+            let count = kernels.compress(row, &mut row_indices, &mut row_values).unwrap();
+            indices.extend(&row_indices[..count]);
+            values.extend(&row_values[..count]);
+            starts.push(indices.len() as u32);
+        }
+        Owned { columns, starts, indices, values }
+    }
+
+    fn view(&self) -> Csr<'_> {
+        Csr::new(self.columns, &self.starts, &self.indices, &self.values).unwrap()
+    }
+}
+
+/// Elements of which `density` of 16 are not zero.
+fn sparse(random: &mut Random, len: usize, density: usize) -> Vec<f32> {
+    (0..len).map(|_| if random.below(16) < density { random.unit() } else { 0.0 }).collect()
+}
+
+fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..rows * columns).map(|at| x[at % rows * columns + at / rows]).collect()
+}
+
+/// Around vectors, panels (64 columns), blocks of k (104 rows at the widest) and groups of rows (128).
+const SHAPES: [(usize, usize, usize); 13] = [
+    (64, 128, 784),
+    (16, 128, 784),
+    (64, 10, 128),
+    (130, 64, 105),
+    (3, 63, 104),
+    (129, 65, 103),
+    (1, 1, 1),
+    (5, 17, 900),
+    (2, 200, 31),
+    (0, 5, 3),
+    (5, 0, 3),
+    (5, 3, 0),
+    (257, 33, 2),
+];
+
+#[test]
+fn products_have_the_dense_ones_bits() {
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    for (m, n, k) in SHAPES {
+        for density in [0, 3, 8, 16] {
+            let mut random = Random::new((m + 3 * n + 7 * k + density) as u64);
+            let s = sparse(&mut random, m * k, density);
+            let (d, bias, old) = (random.vec(k * n), random.vec(n), random.vec(m * n));
+            let (dense, d) = (MatRef::new(&s, m, k).unwrap(), MatRef::new(&d, k, n).unwrap());
+            let mask = MatRef::new(&old, m, n).unwrap();
+            for kernels in exact_isas().into_iter().chain([reference()]) {
+                let owned = Owned::of(kernels, &s, m, k);
+                let s = owned.view();
+                let mut compare = |name: &str, run: &mut dyn FnMut(bool, MatMut<'_>)| {
+                    let [mut expected, mut found] = [old.clone(), old.clone()];
+                    run(false, MatMut::new(&mut expected, m, n).unwrap());
+                    run(true, MatMut::new(&mut found, m, n).unwrap());
+                    let what = || format!("{} {name} {m}x{n}x{k}, {density} of 16", kernels.isa());
+                    differences.compare(what, &expected, &found);
+                };
+                for beta in [0.0, 1.0, -0.3] {
+                    compare("spmm", &mut |sparse, c| match sparse {
+                        true => kernels.spmm(s, d, beta, c).unwrap(),
+                        false => reference().gemm(1.0, dense, d, beta, c, &mut ws).unwrap(),
+                    });
+                }
+                for activation in [Activation::Linear, Activation::Relu] {
+                    compare("forward", &mut |sparse, y| match sparse {
+                        true => kernels.dense_forward_sparse(s, d, &bias, activation, y).unwrap(),
+                        false => reference().dense_forward(dense, d, &bias, activation, y, &mut ws).unwrap(),
+                    });
+                }
+                for active in [None, Some(mask)] {
+                    compare("input gradient", &mut |sparse, dx| match sparse {
+                        true => kernels.dense_input_gradient_sparse(s, d, active, dx).unwrap(),
+                        false => reference()
+                            .dense_input_gradient(dense, d.transposed(), active, dx, &mut ws)
+                            .unwrap(),
+                    });
+                }
+                compare("weight gradient", &mut |sparse, dw| match sparse {
+                    true => kernels.dense_weight_gradient_sparse(s, d, dw).unwrap(),
+                    false => {
+                        reference().dense_weight_gradient(dense.transposed(), d, dw, &mut ws).unwrap();
+                    }
+                });
+            }
+        }
+    }
+    differences.finish();
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    Sgd(Sgd),
+    RmsProp(RmsProp),
+    Momentum(Momentum),
+    Adam(Adam),
+    AdamW(AdamW),
+}
+
+/// Five steps on batches whose inputs are zero here and there: sparse, dense, and sparse with deferred decay.
+#[test]
+fn updates_have_the_dense_ones_bits() {
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    let rmsprop = RmsProp::default();
+    let rules = [
+        Rule::Sgd(Sgd::default()),
+        Rule::RmsProp(rmsprop),
+        Rule::RmsProp(RmsProp { epsilon_at: Epsilon::OutsideRoot, ..rmsprop }),
+        Rule::RmsProp(RmsProp { epsilon: 0.0, ..rmsprop }),
+        Rule::Momentum(Momentum::default()),
+        Rule::Adam(Adam::default()),
+        Rule::AdamW(AdamW::default()),
+    ];
+    for (batch, outputs, inputs) in [(64, 128, 300), (16, 10, 33), (70, 65, 1), (1, 17, 50), (3, 5, 0)] {
+        let mut random = Random::new((batch + outputs) as u64);
+        let steps: Vec<_> =
+            (0..5).map(|_| (sparse(&mut random, batch * inputs, 1), random.vec(batch * outputs))).collect();
+        let start =
+            [random.vec(inputs * outputs), random.vec(inputs * outputs), vec![1e-29; inputs * outputs]];
+        for rule in rules {
+            let run = |kernels: Kernels, way: usize, ws: &mut Workspace<'_>| {
+                let [mut w, mut m, mut v] = start.clone();
+                let mut deferred = vec![0; inputs];
+                for (iteration, (x, delta)) in steps.iter().enumerate() {
+                    let iteration = iteration as u64;
+                    let delta = MatRef::new(delta, batch, outputs).unwrap();
+                    let owned = Owned::of(kernels, &transposed(x, batch, inputs), inputs, batch);
+                    let (x, xt) = (MatRef::new(x, batch, inputs).unwrap(), owned.view());
+                    let view = |data| MatMut::new(data, inputs, outputs).unwrap();
+                    let (w, m, v) = (view(&mut w), view(&mut m), view(&mut v));
+                    match (rule, way) {
+                        (Rule::Sgd(rule), 0) => kernels.dense_weight_update_sgd(&rule, x, delta, w, ws),
+                        (Rule::Sgd(rule), _) => kernels.dense_weight_update_sgd_sparse(&rule, xt, delta, w),
+                        (Rule::RmsProp(rule), 0) => {
+                            kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, ws)
+                        }
+                        (Rule::RmsProp(rule), way) => {
+                            let deferred = (way == 2).then_some(&mut deferred[..]);
+                            kernels.dense_weight_update_rmsprop_sparse(&rule, xt, delta, w, v, deferred)
+                        }
+                        (Rule::Momentum(rule), 0) => {
+                            kernels.dense_weight_update_momentum(&rule, x, delta, w, m, ws)
+                        }
+                        (Rule::Momentum(rule), _) => {
+                            kernels.dense_weight_update_momentum_sparse(&rule, xt, delta, w, m)
+                        }
+                        (Rule::Adam(rule), 0) => {
+                            kernels.dense_weight_update_adam(&rule, iteration, x, delta, w, m, v, ws)
+                        }
+                        (Rule::Adam(rule), _) => {
+                            kernels.dense_weight_update_adam_sparse(&rule, iteration, xt, delta, w, m, v)
+                        }
+                        (Rule::AdamW(rule), 0) => {
+                            kernels.dense_weight_update_adamw(&rule, iteration, x, delta, w, m, v, ws)
+                        }
+                        (Rule::AdamW(rule), _) => {
+                            kernels.dense_weight_update_adamw_sparse(&rule, iteration, xt, delta, w, m, v)
+                        }
+                    }
+                    .unwrap();
+                }
+                if let Rule::RmsProp(rule) = rule {
+                    let v = MatMut::new(&mut v, inputs, outputs).unwrap();
+                    kernels.rmsprop_settle(&rule, v, &mut deferred).unwrap();
+                    assert!(deferred.iter().all(|owed| *owed == 0));
+                }
+                [w, m, v]
+            };
+            let expected = run(reference(), 0, &mut ws);
+            for kernels in exact_isas().into_iter().chain([reference()]) {
+                for way in 1..3 {
+                    let found = run(kernels, way, &mut ws);
+                    let what =
+                        || format!("{} {rule:?} of {batch}x{inputs}x{outputs}, way {way}", kernels.isa());
+                    for (expected, found) in expected.iter().zip(&found) {
+                        differences.compare(what, expected, found);
+                    }
+                }
+            }
+        }
+    }
+    differences.finish();
+}
+
+#[test]
+fn compression_gives_the_references_nonzeros() {
+    let mut random = Random::new(9);
+    for kernels in exact_isas() {
+        for len in (0..70).chain([784]) {
+            for density in [0, 2, 8, 16] {
+                let mut x = sparse(&mut random, len, density);
+                if len > 3 && density > 0 {
+                    (x[0], x[1], x[2]) = (f32::NAN, -0.0, f32::MIN_POSITIVE / 4.0);
+                }
+                let bytes: Vec<u8> = x.iter().map(|x| (x.abs() * 255.0) as u8).collect();
+                let run = |kernels: Kernels, as_bytes: bool| {
+                    let (mut indices, mut values) = (vec![7; len + 3], vec![GUARD; len + 3]);
+                    let (i, v) = (&mut indices[..len], &mut values[..len]);
+                    let count = match as_bytes {
+                        true => kernels.compress_u8(&bytes, i, v).unwrap(),
+                        false => kernels.compress(&x, i, v).unwrap(),
+                    };
+                    assert_eq!((&indices[len..], &values[len..]), (&[7; 3][..], &[GUARD; 3][..]));
+                    indices.truncate(count);
+                    values.truncate(count);
+                    (indices, values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+                };
+                for as_bytes in [false, true] {
+                    assert_eq!(
+                        run(reference(), as_bytes),
+                        run(kernels, as_bytes),
+                        "{} of {len}",
+                        kernels.isa()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn compressed_columns_are_the_references() {
+    let mut random = Random::new(11);
+    let (row_len, images) = (53, 40);
+    let bytes: Vec<u8> = (0..row_len * images)
+        .map(|at| if at % row_len < 20 || random.below(4) > 0 { 0 } else { random.below(256) as u8 })
+        .collect();
+    for kernels in exact_isas().into_iter().chain([reference()]) {
+        for batch in [0, 1, 15, 16, 17, 40] {
+            let rows: Vec<u32> = (0..batch).map(|_| random.below(images) as u32).collect();
+            for columns in [0..53, 0..16, 5..6, 17..53, 37..53, 53..53] {
+                let room = Kernels::room(batch);
+                let len = room * columns.len();
+                let (mut indices, mut values) = (vec![7; len + 3], vec![GUARD; len + 3]);
+                let mut counts = vec![9; columns.len()];
+                kernels
+                    .compress_columns_u8(
+                        &bytes,
+                        row_len,
+                        &rows,
+                        columns.clone(),
+                        room,
+                        &mut indices[..len],
+                        &mut values[..len],
+                        &mut counts,
+                    )
+                    .unwrap();
+                assert_eq!((&indices[len..], &values[len..]), (&[7; 3][..], &[GUARD; 3][..]));
+                for (j, column) in columns.enumerate() {
+                    let part = j * room..j * room + counts[j] as usize;
+                    let expected: Vec<(u32, f32)> = rows
+                        .iter()
+                        .enumerate()
+                        .map(|(i, row)| (i as u32, bytes[*row as usize * row_len + column]))
+                        .filter(|(_, byte)| *byte != 0)
+                        .map(|(i, byte)| (i, f32::from(byte) / 255.0))
+                        .collect();
+                    let found: Vec<_> =
+                        indices[part.clone()].iter().copied().zip(values[part].iter().copied()).collect();
+                    assert_eq!(found, expected, "{} column {column} of {batch} rows", kernels.isa());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn transposes_are_exact() {
+    for kernels in exact_isas().into_iter().chain([reference()]) {
+        for (m, n) in [(1, 1), (16, 16), (17, 33), (128, 128), (10, 128), (0, 3), (3, 0)] {
+            let from = Random::new(1).vec(m * n);
+            let mut to = vec![GUARD; m * n + 1];
+            let view = MatMut::new(&mut to[..m * n], n, m).unwrap();
+            kernels.transpose(MatRef::new(&from, m, n).unwrap(), view).unwrap();
+            assert_eq!(to[..m * n], transposed(&from, m, n));
+            assert_eq!(to[m * n], GUARD);
+        }
+    }
+}
+
+#[test]
+fn bad_matrices_and_shapes_are_refused() {
+    let good = ([0, 2, 2], [0, 3], [1.0, 2.0]);
+    assert!(Csr::new(4, &good.0, &good.1, &good.2).is_ok());
+    assert_eq!(Csr::new(3, &good.0, &good.1, &good.2).unwrap_err(), Error::Csr { row: 0 });
+    assert!(Csr::new(4, &[], &[], &[]).is_err());
+    assert!(Csr::new(4, &[0], &[], &[]).is_ok_and(|x| x.shape() == (0, 4)));
+    for (starts, indices, values) in [
+        (&[0, 3][..], &[0, 1][..], &[1.0, 1.0][..]),
+        (&[0, 2], &[0, 1], &[1.0]),
+        (&[2, 0], &[0, 1], &[1.0, 1.0]),
+        (&[0, 2], &[1, 0], &[1.0, 1.0]),
+        (&[0, 2], &[1, 1], &[1.0, 1.0]),
+        (&[0, 1], &[u32::MAX], &[1.0]),
+    ] {
+        assert_eq!(Csr::new(4, starts, indices, values).unwrap_err(), Error::Csr { row: 0 });
+    }
+    let s = Csr::new(4, &good.0, &good.1, &good.2).unwrap();
+    let kernels = reference();
+    let mut c = [GUARD; 6];
+    let data = [0.0; 40];
+    let mut run = |rows, columns, rs, cs, c_rows, c_columns| {
+        let b = MatRef::with_strides(&data, 0, rows, columns, rs, cs).unwrap();
+        kernels.spmm(s, b, 0.0, MatMut::new(&mut c[..c_rows * c_columns], c_rows, c_columns).unwrap())
+    };
+    assert!(matches!(run(3, 3, 3, 1, 2, 3), Err(Error::Shape { what: "B", .. })));
+    assert!(matches!(run(4, 3, 3, 1, 1, 3), Err(Error::Shape { what: "C", .. })));
+    assert!(matches!(run(4, 3, 1, 4, 2, 3), Err(Error::Stride { what: "B" })));
+    assert!(run(4, 3, 3, 1, 2, 3).is_ok());
+    let (mut i, mut v) = ([0; 3], [0.0; 3]);
+    assert!(matches!(kernels.compress(&[0.0; 4], &mut i, &mut v), Err(Error::Length { .. })));
+    let mut counts = [0];
+    let mut columns = |rows: &[u32], room| {
+        let (mut i, mut v) = ([0; 16], [0.0; 16]);
+        kernels.compress_columns_u8(&[1, 2, 3, 4], 2, rows, 0..1, room, &mut i, &mut v, &mut counts)
+    };
+    assert!(columns(&[0, 1], 16).is_ok());
+    assert!(matches!(columns(&[0, 2], 16), Err(Error::Range { .. })));
+    assert!(matches!(columns(&[0, 1], 2), Err(Error::Length { what: "room", .. })));
+}
