@@ -12,7 +12,17 @@ pub(crate) const PACKED_ROWS: usize = 48;
 /// Rows and columns of the block through which a C without contiguous rows is written.
 pub(crate) const STRIDED_SIDE: usize = 64;
 
-/// Scratch memory for one thread. Contents between calls mean nothing.
+/// Scratch memory for one thread. Contents between calls mean nothing: one workspace serves products of any shape, one after
+/// the other.
+///
+/// ```
+/// use mnist_fast_kernels::Workspace;
+///
+/// let mut mine = Workspace::new(); // with the feature `std`
+/// let mut memory = vec![0.0; Workspace::LEN]; // or a static, without
+/// let lent = Workspace::from_buffer(&mut memory)?;
+/// # Ok::<(), mnist_fast_kernels::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Workspace<'a> {
     buffer: Buffer<'a>,
@@ -71,11 +81,14 @@ impl Blocks<'_> {
 }
 
 impl<'a> Workspace<'a> {
-    /// The floats a workspace needs.
+    /// The floats a workspace needs: 1.5 MB.
     pub const LEN: usize =
         PACKED_DEPTH * (PACKED_COLUMNS + PACKED_ROWS) + STRIDED_SIDE * STRIDED_SIDE + Buffer::ALIGNMENT_SLACK;
 
     /// A workspace in `buffer`, of at least [`Workspace::LEN`] elements.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
     pub fn from_buffer(buffer: &'a mut [f32]) -> Result<Self, Error> {
         if buffer.len() < Workspace::LEN {
             return Err(Error::Length { what: "buffer", expected: Workspace::LEN, found: buffer.len() });

@@ -212,10 +212,23 @@ impl Kernels {
     }
 
     /// [`Kernels::dense_weight_gradient`] and then [`Kernels::momentum`] on W, in one pass that stores no gradient: the same
-    /// bits. W and M, the state, are inputs x outputs.
+    /// bits, and what they say of accuracy, NaN and denormals. W and M, the state, are inputs x outputs; M starts at 0.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`] for M, `delta` or W.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Momentum, Workspace};
+    ///
+    /// let rule = Momentum { learning_rate: 0.5, momentum: 0.5, nesterov: false };
+    /// let (x, delta) = (MatRef::new(&[3.0, 4.0], 1, 2)?, MatRef::new(&[0.5], 1, 1)?);
+    /// let (mut w, mut m) = ([1.0; 2], [-1.0, 0.0]);
+    /// let (to, state) = (MatMut::new(&mut w, 2, 1)?, MatMut::new(&mut m, 2, 1)?);
+    /// Kernels::best().dense_weight_update_momentum(&rule, x, delta, to, state, &mut Workspace::new())?;
+    /// assert_eq!(m, [-1.25, -1.0]); // 0.5 m - 0.5 g, where g = X^T delta is 1.5 and 2
+    /// assert_eq!(w, [-0.25, 0.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_update_momentum(
         self,
         rule: &Momentum,
@@ -229,11 +242,28 @@ impl Kernels {
         self.dense_weight_update(UpdateRule::Momentum(rule.to_f32(), m), x, delta, w, workspace)
     }
 
-    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adam`] on W, in one pass that stores no gradient: the same bits.
-    /// W, and M and V, the states, are inputs x outputs; `iteration` counts the steps before this one.
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adam`] on W, in one pass that stores no gradient: the same bits,
+    /// and what they say of accuracy, NaN and denormals. W, and M and V, the state, are inputs x outputs; M and V start at 0.
+    /// `iteration` is the number of steps taken before this one: 0 at first.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`] for M, V, `delta` or W.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Adam, Kernels, MatMut, MatRef, Workspace};
+    ///
+    /// let (kernels, rule, mut ws) = (Kernels::best(), Adam::default(), Workspace::new());
+    /// let (x, delta) = (MatRef::new(&[3.0, 4.0], 1, 2)?, MatRef::new(&[0.5], 1, 1)?);
+    /// let (mut w, mut m, mut v) = ([1.0; 2], [0.0; 2], [0.0; 2]);
+    /// let (to, mean) = (MatMut::new(&mut w, 2, 1)?, MatMut::new(&mut m, 2, 1)?);
+    /// let square = MatMut::new(&mut v, 2, 1)?;
+    /// kernels.dense_weight_update_adam(&rule, 0, x, delta, to, mean, square, &mut ws)?;
+    ///
+    /// let (mut in_two_steps, mut mean, mut square) = ([1.0; 2], [0.0; 2], [0.0; 2]);
+    /// kernels.adam(&rule, 0, &mut in_two_steps, &mut mean, &mut square, &[1.5, 2.0])?; // X^T delta
+    /// assert_eq!((w, m, v), (in_two_steps, mean, square));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     #[allow(clippy::too_many_arguments)] // each is another matrix
     pub fn dense_weight_update_adam(
         self,
@@ -251,11 +281,28 @@ impl Kernels {
         self.dense_weight_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x, delta, w, workspace)
     }
 
-    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adamw`] on W, in one pass that stores no gradient: the same bits.
-    /// W, and M and V, the states, are inputs x outputs; `iteration` counts the steps before this one.
+    /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adamw`] on W, in one pass that stores no gradient: the same bits,
+    /// and what they say of accuracy, NaN and denormals. W, and M and V, the state, are inputs x outputs; M and V start at 0.
+    /// `iteration` is the number of steps taken before this one: 0 at first.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`] for M, V, `delta` or W.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{AdamW, Kernels, MatMut, MatRef, Workspace};
+    ///
+    /// let (kernels, rule, mut ws) = (Kernels::best(), AdamW::default(), Workspace::new());
+    /// let (x, delta) = (MatRef::new(&[3.0, 4.0], 1, 2)?, MatRef::new(&[0.5], 1, 1)?);
+    /// let (mut w, mut m, mut v) = ([1.0; 2], [0.0; 2], [0.0; 2]);
+    /// let (to, mean) = (MatMut::new(&mut w, 2, 1)?, MatMut::new(&mut m, 2, 1)?);
+    /// let square = MatMut::new(&mut v, 2, 1)?;
+    /// kernels.dense_weight_update_adamw(&rule, 0, x, delta, to, mean, square, &mut ws)?;
+    ///
+    /// let (mut in_two_steps, mut mean, mut square) = ([1.0; 2], [0.0; 2], [0.0; 2]);
+    /// kernels.adamw(&rule, 0, &mut in_two_steps, &mut mean, &mut square, &[1.5, 2.0])?; // X^T delta
+    /// assert_eq!((w, m, v), (in_two_steps, mean, square));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     #[allow(clippy::too_many_arguments)] // each is another matrix
     pub fn dense_weight_update_adamw(
         self,

@@ -11,10 +11,23 @@ impl Kernels {
     ///
     /// Each element starts at `beta * c` and takes `(alpha a) b` in increasing k, by fused multiply-adds;
     /// `alpha a` is rounded once. With `beta = 0` C is not read; with `alpha = 0` or `k = 0`
-    /// A and B are not.
+    /// A and B are not. It errs by at most `(k + 1) 2^-24` of the sum of its terms' magnitudes, to first order (Higham,
+    /// "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1). What is read passes NaN and infinities as IEEE 754
+    /// has it, and denormals count. A and B may have any strides; [`Kernels::gemm_strided`] writes a C of any.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`] for B or C.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Workspace};
+    ///
+    /// let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0]);
+    /// let mut c = [1.0, 1.0];
+    /// let (a, b, to) = (MatRef::new(&a, 2, 2)?, MatRef::new(&b, 2, 1)?, MatMut::new(&mut c, 2, 1)?);
+    /// Kernels::best().gemm(2.0, a, b, -1.0, to, &mut Workspace::new())?; // C = 2 A B - C
+    /// assert_eq!(c, [33.0, 77.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn gemm(
         self,
         alpha: f32,
@@ -38,7 +51,7 @@ impl Kernels {
     /// are, as its transpose; any other goes through a small block, which costs a copy. The bits are the same.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`] for B or C.
     ///
     /// ```
     /// use mnist_fast_kernels::{Kernels, MatRef, StridedMut, Workspace};
@@ -125,6 +138,20 @@ impl Kernels {
     /// # Safety
     /// Every element of A and B can be read, and of C read and written, for the time of the call; no two elements of C are at
     /// the same place, and none is an element of A or B. Matrices without elements may be at any pointer.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, Workspace};
+    ///
+    /// let (a, b, mut c) = ([1.0, 2.0, 3.0, 4.0], [1.0, 10.0], [0.0; 2]);
+    /// let (at, bt, to, mut workspace) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), Workspace::new());
+    /// // SAFETY: A is 2 x 2, B and C are 2 x 1; the second row of C comes first.
+    /// unsafe {
+    ///     let to = to.add(1);
+    ///     Kernels::best().sgemm(2, 2, 1, 1.0, at, 2, 1, bt, 1, 1, 0.0, to, -1, 1, &mut workspace)?;
+    /// }
+    /// assert_eq!(c, [43.0, 21.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     #[allow(clippy::too_many_arguments)] // the established interface
     pub unsafe fn sgemm(
         self,

@@ -30,6 +30,17 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatMut;
+    ///
+    /// let mut data = [0.0; 6];
+    /// let mut y = MatMut::new(&mut data, 2, 3)?;
+    /// y.row_mut(1).unwrap().fill(7.0);
+    /// assert_eq!(y.shape(), (2, 3));
+    /// assert_eq!(data, [0.0, 0.0, 0.0, 7.0, 7.0, 7.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Result<Self, Error> {
         match rows.checked_mul(columns) {
             Some(n) if n == data.len() => MatMut::with_leading_dimension(data, rows, columns, columns),
@@ -41,6 +52,18 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`Error::OutOfBounds`]; [`Error::Stride`] where rows would overlap.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Error, MatMut};
+    ///
+    /// let mut data = [0.0; 5];
+    /// let mut y = MatMut::with_leading_dimension(&mut data, 2, 2, 3)?;
+    /// y.row_mut(1).unwrap().fill(7.0);
+    /// assert_eq!(data, [0.0, 0.0, 0.0, 7.0, 7.0]);
+    /// let overlapping = MatMut::with_leading_dimension(&mut data, 2, 2, 1);
+    /// assert!(matches!(overlapping, Err(Error::Stride { .. })));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn with_leading_dimension(
         data: &'a mut [f32],
         rows: usize,
@@ -67,8 +90,9 @@ impl<'a> MatMut<'a> {
     /// A matrix at `ptr`, for memory that no slice can describe.
     ///
     /// # Safety
-    /// `leading_dimension >= columns`, and it fits an `isize`. For every row and column inside the shape, `ptr + row * leading_dimension + column` is
-    /// inside of one allocation, can be read and written, and is used by nobody else for `'a`.
+    /// `leading_dimension >= columns`, and it fits an `isize`. For every row and column inside the shape,
+    /// `ptr + row * leading_dimension + column` is inside of one allocation, can be read and written, and is used by nobody
+    /// else for `'a`.
     pub unsafe fn from_raw_parts(
         ptr: *mut f32,
         rows: usize,
@@ -152,6 +176,22 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`Error::Range`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Workspace};
+    ///
+    /// let (kernels, mut c) = (Kernels::best(), [0.0; 4]);
+    /// let (a, b) = (MatRef::new(&[1.0, 2.0, 3.0, 4.0], 4, 1)?, MatRef::new(&[10.0], 1, 1)?);
+    /// let (top, bottom) = MatMut::new(&mut c, 4, 1)?.split_at_row(2)?;
+    /// let (a_top, a_bottom) = (a.row_range(0..2)?, a.row_range(2..4)?);
+    /// std::thread::scope(|scope| {
+    ///     let other = scope.spawn(move || kernels.gemm(1.0, a_top, b, 0.0, top, &mut Workspace::new()));
+    ///     kernels.gemm(1.0, a_bottom, b, 0.0, bottom, &mut Workspace::new())?;
+    ///     other.join().expect("kernels do not panic")
+    /// })?;
+    /// assert_eq!(c, [10.0, 20.0, 30.0, 40.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn split_at_row(self, row: usize) -> Result<(Self, Self), Error> {
         let rest = self.alias().row_range(row..self.rows)?;
         Ok((self.row_range(0..row)?, rest))
@@ -161,6 +201,17 @@ impl<'a> MatMut<'a> {
     ///
     /// # Errors
     /// [`Error::Range`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatMut;
+    ///
+    /// let mut data = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    /// let (mut left, mut right) = MatMut::new(&mut data, 2, 3)?.split_at_column(1)?;
+    /// left.row_mut(1).unwrap().fill(0.0);
+    /// right.row_mut(0).unwrap().fill(7.0);
+    /// assert_eq!(data, [1.0, 7.0, 7.0, 0.0, 5.0, 6.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn split_at_column(self, column: usize) -> Result<(Self, Self), Error> {
         let rest = self.alias().column_range(column..self.columns)?;
         Ok((self.column_range(0..column)?, rest))

@@ -31,6 +31,16 @@ impl<'a> MatRef<'a> {
     ///
     /// # Errors
     /// [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatRef;
+    ///
+    /// let x = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3)?;
+    /// assert_eq!((x.get(1, 0), x.row(1)), (Some(4.0), Some(&[4.0, 5.0, 6.0][..])));
+    /// assert_eq!(x.transposed().shape(), (3, 2)); // no element moves
+    /// assert!(MatRef::new(&[1.0, 2.0], 2, 3).is_err());
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Result<Self, Error> {
         match rows.checked_mul(columns) {
             Some(n) if n == data.len() => MatRef::with_leading_dimension(data, rows, columns, columns),
@@ -42,6 +52,15 @@ impl<'a> MatRef<'a> {
     ///
     /// # Errors
     /// [`Error::OutOfBounds`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatRef;
+    ///
+    /// let data = [1.0, 2.0, f32::NAN, 3.0, 4.0]; // a gap after each row but the last
+    /// let x = MatRef::with_leading_dimension(&data, 2, 2, 3)?;
+    /// assert_eq!(x.row(1), Some(&[3.0, 4.0][..]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn with_leading_dimension(
         data: &'a [f32],
         rows: usize,
@@ -60,6 +79,20 @@ impl<'a> MatRef<'a> {
     ///
     /// # Errors
     /// [`Error::OutOfBounds`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatRef;
+    ///
+    /// let data = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    /// let row = |x: MatRef, i| [x.get(i, 0), x.get(i, 1)].map(Option::unwrap);
+    /// let column_major = MatRef::with_strides(&data, 0, 3, 2, 1, 3)?;
+    /// assert_eq!(row(column_major, 1), [2.0, 5.0]);
+    /// let last_row_first = MatRef::with_strides(&data, 4, 3, 2, -2, 1)?;
+    /// assert_eq!(row(last_row_first, 0), [5.0, 6.0]);
+    /// let one_row_for_all = MatRef::with_strides(&data, 0, 1000, 2, 0, 1)?;
+    /// assert_eq!(row(one_row_for_all, 999), [1.0, 2.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn with_strides(
         data: &'a [f32],
         offset: usize,
@@ -171,6 +204,15 @@ impl<'a> MatRef<'a> {
     ///
     /// # Errors
     /// [`Error::Range`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatRef;
+    ///
+    /// let x = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, 2)?;
+    /// assert_eq!(x.row_range(1..3)?.row(0), Some(&[3.0, 4.0][..]));
+    /// assert!(x.row_range(1..4).is_err());
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn row_range(self, range: Range<usize>) -> Result<Self, Error> {
         check_range(&range, self.rows)?;
         Ok(MatRef { ptr: self.element(range.start, 0), rows: range.len(), ..self })
@@ -180,6 +222,14 @@ impl<'a> MatRef<'a> {
     ///
     /// # Errors
     /// [`Error::Range`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::MatRef;
+    ///
+    /// let x = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3)?;
+    /// assert_eq!(x.column_range(1..3)?.row(1), Some(&[5.0, 6.0][..]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn column_range(self, range: Range<usize>) -> Result<Self, Error> {
         check_range(&range, self.columns)?;
         Ok(MatRef { ptr: self.element(0, range.start), columns: range.len(), ..self })

@@ -31,6 +31,20 @@ impl<'a> StridedMut<'a> {
     /// # Errors
     /// [`Error::OutOfBounds`]; [`Error::Stride`] unless, in magnitude, one stride is at least 1 and the other steps over
     /// all that the first reaches (0 is fine along a single row or column).
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Error, StridedMut};
+    ///
+    /// let mut data = [0.0; 6];
+    /// StridedMut::new(&mut data, 0, 2, 3, 1, 2)?; // 2 x 3, column by column
+    /// StridedMut::new(&mut data, 5, 2, 3, -3, -1)?; // row by row, from the end
+    /// StridedMut::new(&mut data, 1, 3, 1, 2, 1)?; // the second column of 3 x 2
+    /// let twice = StridedMut::new(&mut data, 0, 2, 3, 0, 1).map(|_| ());
+    /// assert!(matches!(twice, Err(Error::Stride { .. })));
+    /// let outside = StridedMut::new(&mut data, 1, 2, 3, 1, 2).map(|_| ());
+    /// assert!(matches!(outside, Err(Error::OutOfBounds { .. })));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn new(
         data: &'a mut [f32],
         offset: usize,
