@@ -51,6 +51,10 @@ enum mnf_status
     MNF_STATUS_UNAVAILABLE_ISA = 8,
     // A defect of the library: please report it. What was to be written is undefined.
     MNF_STATUS_INTERNAL = 9,
+    // A packed matrix has another shape than the sizes say, or is packed for another instruction set.
+    MNF_STATUS_PACKED = 10,
+    // There is no memory for what the call makes.
+    MNF_STATUS_MEMORY = 11,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -108,6 +112,10 @@ typedef int32_t mnf_isa;
 // threads may use it at once.
 typedef struct mnf_kernels mnf_kernels;
 
+// A matrix in the order in which products of one instruction set read it. Calls only read it: any number of threads may
+// use it at once.
+typedef struct mnf_packed mnf_packed;
+
 // Scratch memory for products. One call at a time may use it: threads need one each.
 typedef struct mnf_workspace mnf_workspace;
 
@@ -141,7 +149,7 @@ mnf_status mnf_kernels_for_isa(int32_t isa, const mnf_kernels **kernels);
 // Which `mnf_isa` the kernels are; -1 for NULL.
 int32_t mnf_kernels_isa(const mnf_kernels *kernels);
 
-// A new workspace (0.9 MB, touched only where a call packs), or NULL where there is no memory. Free it with
+// A new workspace (1.5 MB, touched only where a call packs), or NULL where there is no memory. Free it with
 // `mnf_workspace_free`.
 mnf_workspace *mnf_workspace_new(void);
 
@@ -259,6 +267,72 @@ mnf_status mnf_dense_weight_update_rmsprop(const mnf_kernels *kernels,
                                            size_t v_ld,
                                            mnf_workspace *workspace);
 
+// `mnf_dense_weight_gradient` and then `mnf_momentum` on W, in one pass that stores no gradient: the same bits. W and M, the
+// state, are inputs x outputs.
+mnf_status mnf_dense_weight_update_momentum(const mnf_kernels *kernels,
+                                            double learning_rate,
+                                            double momentum,
+                                            int32_t nesterov,
+                                            size_t batch,
+                                            size_t inputs,
+                                            size_t outputs,
+                                            const float *x,
+                                            size_t x_ld,
+                                            const float *delta,
+                                            size_t delta_ld,
+                                            float *w,
+                                            size_t w_ld,
+                                            float *m,
+                                            size_t m_ld,
+                                            mnf_workspace *workspace);
+
+// `mnf_dense_weight_gradient` and then `mnf_adam` on W, in one pass that stores no gradient: the same bits. W, and M and V,
+// the state, are inputs x outputs.
+mnf_status mnf_dense_weight_update_adam(const mnf_kernels *kernels,
+                                        double learning_rate,
+                                        double beta_1,
+                                        double beta_2,
+                                        double epsilon,
+                                        uint64_t iteration,
+                                        size_t batch,
+                                        size_t inputs,
+                                        size_t outputs,
+                                        const float *x,
+                                        size_t x_ld,
+                                        const float *delta,
+                                        size_t delta_ld,
+                                        float *w,
+                                        size_t w_ld,
+                                        float *m,
+                                        size_t m_ld,
+                                        float *v,
+                                        size_t v_ld,
+                                        mnf_workspace *workspace);
+
+// `mnf_dense_weight_gradient` and then `mnf_adamw` on W, in one pass that stores no gradient: the same bits. W, and M and V,
+// the state, are inputs x outputs.
+mnf_status mnf_dense_weight_update_adamw(const mnf_kernels *kernels,
+                                         double learning_rate,
+                                         double beta_1,
+                                         double beta_2,
+                                         double epsilon,
+                                         double weight_decay,
+                                         uint64_t iteration,
+                                         size_t batch,
+                                         size_t inputs,
+                                         size_t outputs,
+                                         const float *x,
+                                         size_t x_ld,
+                                         const float *delta,
+                                         size_t delta_ld,
+                                         float *w,
+                                         size_t w_ld,
+                                         float *m,
+                                         size_t m_ld,
+                                         float *v,
+                                         size_t v_ld,
+                                         mnf_workspace *workspace);
+
 // The gradient of a dense layer's biases: the sum over the rows of `delta`, batch x outputs, to `outputs` elements of
 // `gradient`.
 mnf_status mnf_dense_bias_gradient(const mnf_kernels *kernels,
@@ -267,6 +341,59 @@ mnf_status mnf_dense_bias_gradient(const mnf_kernels *kernels,
                                    const float *delta,
                                    size_t delta_ld,
                                    float *gradient);
+
+// Sets `*packed` to a copy of B, k x n, packed for these kernels: for an operand that serves many products, such as the
+// weights of a network that no longer trains. Free it with `mnf_packed_free`; B is not needed any more.
+//
+// Element (i, j) of B is at `b + i * b_row_stride + j * b_column_stride`; strides count elements, and may also be zero or
+// negative.
+//
+// Errors: `MNF_STATUS_MEMORY`.
+mnf_status mnf_pack_b(const mnf_kernels *kernels,
+                      size_t k,
+                      size_t n,
+                      const float *b,
+                      ptrdiff_t b_row_stride,
+                      ptrdiff_t b_column_stride,
+                      mnf_packed **packed);
+
+// Frees what `mnf_pack_b` gave, once; does nothing for NULL.
+void mnf_packed_free(mnf_packed *packed);
+
+// `mnf_sgemm` with a packed B: C = alpha A B + beta C, the same bits. A is m x k with any strides, C is m x n, row-major.
+//
+// Errors: `MNF_STATUS_PACKED` where B is not k x n, or packed for another instruction set than that of these kernels.
+mnf_status mnf_sgemm_packed(const mnf_kernels *kernels,
+                            size_t m,
+                            size_t k,
+                            size_t n,
+                            float alpha,
+                            const float *a,
+                            ptrdiff_t a_row_stride,
+                            ptrdiff_t a_column_stride,
+                            const mnf_packed *b,
+                            float beta,
+                            float *c,
+                            size_t c_ld,
+                            mnf_workspace *workspace);
+
+// `mnf_dense_forward` with packed weights: Y = activation(X W + bias), the same bits. X is batch x inputs, W inputs x
+// outputs, `bias` has `outputs` elements, Y is batch x outputs.
+//
+// Errors: `MNF_STATUS_ENUMERATION` where `activation` is no `mnf_activation`; `MNF_STATUS_PACKED` where W is not inputs x
+// outputs, or packed for another instruction set than that of these kernels.
+mnf_status mnf_dense_forward_packed(const mnf_kernels *kernels,
+                                    size_t batch,
+                                    size_t inputs,
+                                    size_t outputs,
+                                    const float *x,
+                                    size_t x_ld,
+                                    const mnf_packed *w,
+                                    const float *bias,
+                                    int32_t activation,
+                                    float *y,
+                                    size_t y_ld,
+                                    mnf_workspace *workspace);
 
 // ReLU of `n` elements, in place: `x < 0 ? 0 : x`. NaN passes; the sign of a zero is not fixed.
 mnf_status mnf_relu(const mnf_kernels *kernels, size_t n, float *x);

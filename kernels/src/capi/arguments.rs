@@ -3,12 +3,12 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use super::{MnfKernels, MnfStatus, MnfWorkspace};
+use super::{MnfKernels, MnfPacked, MnfStatus, MnfWorkspace};
 use crate::table::Table;
-use crate::{Kernels, MatMut, MatRef, Workspace};
+use crate::{Kernels, MatMut, MatRef, PackedB, Workspace};
 
 /// The most elements that `T`s of one allocation can be: their bytes fit an `isize`.
-const fn most<T>() -> usize {
+pub(super) const fn most<T>() -> usize {
     isize::MAX as usize / size_of::<T>()
 }
 
@@ -37,6 +37,21 @@ pub(super) unsafe fn workspace<'a>(ptr: *mut MnfWorkspace) -> Result<Workspace<'
     // SAFETY: as the caller vouches; a workspace is that many floats.
     let buffer = unsafe { slice_mut(ptr.cast::<f32>(), Workspace::LEN) }?;
     Ok(Workspace::from_buffer(buffer)?)
+}
+
+/// The packed matrix behind a handle, which must have this shape.
+///
+/// # Safety
+/// Null, or a handle that `mnf_pack_b` gave and that nobody frees for `'a`.
+pub(super) unsafe fn packed<'a>(
+    ptr: *const MnfPacked,
+    shape: (usize, usize),
+) -> Result<&'a PackedB<'static>, MnfStatus> {
+    let packed = ptr.cast::<PackedB<'static>>();
+    check_pointer(packed)?;
+    // SAFETY: as the caller vouches, neither null nor misaligned, a packed matrix that lives for `'a`.
+    let packed = unsafe { &*packed };
+    if packed.shape() == shape { Ok(packed) } else { Err(MnfStatus::Packed) }
 }
 
 /// # Safety
@@ -142,6 +157,21 @@ impl Strided {
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// A matrix to read with any strides.
+///
+/// # Safety
+/// `ptr` is null, or its elements can be read, and are not written, for `'a`.
+pub(super) unsafe fn strided<'a>(
+    ptr: *const f32,
+    (rows, columns): (usize, usize),
+    (row_stride, column_stride): (isize, isize),
+) -> Result<MatRef<'a>, MnfStatus> {
+    let shape = Strided::new(rows, columns, row_stride, column_stride)?;
+    let ptr = shape.check(ptr)?;
+    // SAFETY: neither null nor misaligned, and every offset fits an isize; the rest as the caller vouches.
+    Ok(unsafe { MatRef::from_raw_parts(ptr, rows, columns, shape.row_stride, shape.column_stride) })
 }
 
 /// A row-major matrix to read.

@@ -1,9 +1,9 @@
 //! Dense layers: forward, gradients, and updates that end in an optimizer.
 
 use super::arguments::{self, matrix, matrix_mut, optional_matrix, slice, slice_mut};
-use super::optimizer::rmsprop_rule;
+use super::optimizer::{momentum_rule, rmsprop_rule};
 use super::{MnfKernels, MnfStatus, MnfWorkspace, guarded};
-use crate::{Activation, Sgd};
+use crate::{Activation, Adam, AdamW, Sgd};
 
 /// What a dense layer applies to its pre-activations.
 #[repr(i32)]
@@ -15,7 +15,7 @@ pub enum MnfActivation {
     Relu = 1,
 }
 
-fn activation_of(number: i32) -> Result<Activation, MnfStatus> {
+pub(super) fn activation_of(number: i32) -> Result<Activation, MnfStatus> {
     const LINEAR: i32 = MnfActivation::Linear as i32;
     const RELU: i32 = MnfActivation::Relu as i32;
     match number {
@@ -175,6 +175,117 @@ pub unsafe extern "C" fn mnf_dense_weight_update_rmsprop(
             let (w, v) = (matrix_mut(w, inputs, outputs, w_ld)?, matrix_mut(v, inputs, outputs, v_ld)?);
             let (kernels, mut workspace) = (arguments::kernels(kernels)?, arguments::workspace(workspace)?);
             Ok(kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, &mut workspace)?)
+        }
+    })
+}
+
+/// `mnf_dense_weight_gradient` and then `mnf_momentum` on W, in one pass that stores no gradient: the same bits. W and M, the
+/// state, are inputs x outputs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_dense_weight_update_momentum(
+    kernels: *const MnfKernels,
+    learning_rate: f64,
+    momentum: f64,
+    nesterov: i32,
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+    x: *const f32,
+    x_ld: usize,
+    delta: *const f32,
+    delta_ld: usize,
+    w: *mut f32,
+    w_ld: usize,
+    m: *mut f32,
+    m_ld: usize,
+    workspace: *mut MnfWorkspace,
+) -> MnfStatus {
+    guarded(|| {
+        let rule = momentum_rule(learning_rate, momentum, nesterov);
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let (x, delta) = (matrix(x, batch, inputs, x_ld)?, matrix(delta, batch, outputs, delta_ld)?);
+            let (w, m) = (matrix_mut(w, inputs, outputs, w_ld)?, matrix_mut(m, inputs, outputs, m_ld)?);
+            let (kernels, mut workspace) = (arguments::kernels(kernels)?, arguments::workspace(workspace)?);
+            Ok(kernels.dense_weight_update_momentum(&rule, x, delta, w, m, &mut workspace)?)
+        }
+    })
+}
+
+/// `mnf_dense_weight_gradient` and then `mnf_adam` on W, in one pass that stores no gradient: the same bits. W, and M and V,
+/// the state, are inputs x outputs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_dense_weight_update_adam(
+    kernels: *const MnfKernels,
+    learning_rate: f64,
+    beta_1: f64,
+    beta_2: f64,
+    epsilon: f64,
+    iteration: u64,
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+    x: *const f32,
+    x_ld: usize,
+    delta: *const f32,
+    delta_ld: usize,
+    w: *mut f32,
+    w_ld: usize,
+    m: *mut f32,
+    m_ld: usize,
+    v: *mut f32,
+    v_ld: usize,
+    workspace: *mut MnfWorkspace,
+) -> MnfStatus {
+    guarded(|| {
+        let rule = Adam { learning_rate, beta_1, beta_2, epsilon };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let (x, delta) = (matrix(x, batch, inputs, x_ld)?, matrix(delta, batch, outputs, delta_ld)?);
+            let (w, m) = (matrix_mut(w, inputs, outputs, w_ld)?, matrix_mut(m, inputs, outputs, m_ld)?);
+            let v = matrix_mut(v, inputs, outputs, v_ld)?;
+            let (kernels, mut workspace) = (arguments::kernels(kernels)?, arguments::workspace(workspace)?);
+            Ok(kernels.dense_weight_update_adam(&rule, iteration, x, delta, w, m, v, &mut workspace)?)
+        }
+    })
+}
+
+/// `mnf_dense_weight_gradient` and then `mnf_adamw` on W, in one pass that stores no gradient: the same bits. W, and M and V,
+/// the state, are inputs x outputs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_dense_weight_update_adamw(
+    kernels: *const MnfKernels,
+    learning_rate: f64,
+    beta_1: f64,
+    beta_2: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    iteration: u64,
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+    x: *const f32,
+    x_ld: usize,
+    delta: *const f32,
+    delta_ld: usize,
+    w: *mut f32,
+    w_ld: usize,
+    m: *mut f32,
+    m_ld: usize,
+    v: *mut f32,
+    v_ld: usize,
+    workspace: *mut MnfWorkspace,
+) -> MnfStatus {
+    guarded(|| {
+        let adam = Adam { learning_rate, beta_1, beta_2, epsilon };
+        let rule = AdamW { adam, weight_decay };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let (x, delta) = (matrix(x, batch, inputs, x_ld)?, matrix(delta, batch, outputs, delta_ld)?);
+            let (w, m) = (matrix_mut(w, inputs, outputs, w_ld)?, matrix_mut(m, inputs, outputs, m_ld)?);
+            let v = matrix_mut(v, inputs, outputs, v_ld)?;
+            let (kernels, mut workspace) = (arguments::kernels(kernels)?, arguments::workspace(workspace)?);
+            Ok(kernels.dense_weight_update_adamw(&rule, iteration, x, delta, w, m, v, &mut workspace)?)
         }
     })
 }

@@ -115,7 +115,7 @@ pub unsafe extern "C" fn mnf_kernels_isa(kernels: *const MnfKernels) -> i32 {
     unsafe { arguments::kernels(kernels) }.map_or(-1, |kernels| MnfIsa::from(kernels.isa()) as i32)
 }
 
-/// A new workspace (0.9 MB, touched only where a call packs), or NULL where there is no memory. Free it with
+/// A new workspace (1.5 MB, touched only where a call packs), or NULL where there is no memory. Free it with
 /// `mnf_workspace_free`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mnf_workspace_new() -> *mut MnfWorkspace {

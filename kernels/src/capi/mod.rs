@@ -31,6 +31,8 @@ mod gemm;
 
 mod dense;
 
+mod packed;
+
 mod activation;
 
 mod softmax;
@@ -47,6 +49,7 @@ pub use dense::*;
 pub use gemm::*;
 pub use handle::*;
 pub use optimizer::*;
+pub use packed::*;
 pub use rows::*;
 pub use softmax::*;
 pub use status::*;

@@ -9,6 +9,10 @@ pub(super) fn rmsprop_rule(learning_rate: f64, rho: f64, epsilon: f64, epsilon_o
     RmsProp { learning_rate, rho, epsilon, epsilon_at }
 }
 
+pub(super) fn momentum_rule(learning_rate: f64, momentum: f64, nesterov: i32) -> Momentum {
+    Momentum { learning_rate, momentum, nesterov: nesterov != 0 }
+}
+
 /// One step of gradient descent: `w = w - learning_rate g`. `w` and `gradient` have `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mnf_sgd(
@@ -45,7 +49,7 @@ pub unsafe extern "C" fn mnf_momentum(
         let (kernels, w, m, gradient) = unsafe {
             (arguments::kernels(kernels)?, slice_mut(w, n)?, slice_mut(m, n)?, slice(gradient, n)?)
         };
-        let rule = Momentum { learning_rate, momentum, nesterov: nesterov != 0 };
+        let rule = momentum_rule(learning_rate, momentum, nesterov);
         Ok(kernels.momentum(&rule, w, m, gradient)?)
     })
 }

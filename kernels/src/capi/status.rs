@@ -29,10 +29,14 @@ pub enum MnfStatus {
     UnavailableIsa = 8,
     /// A defect of the library: please report it. What was to be written is undefined.
     Internal = 9,
+    /// A packed matrix has another shape than the sizes say, or is packed for another instruction set.
+    Packed = 10,
+    /// There is no memory for what the call makes.
+    Memory = 11,
 }
 
 impl MnfStatus {
-    const ALL: [MnfStatus; 10] = [
+    const ALL: [MnfStatus; 12] = [
         MnfStatus::Ok,
         MnfStatus::NullPointer,
         MnfStatus::Alignment,
@@ -43,6 +47,8 @@ impl MnfStatus {
         MnfStatus::Enumeration,
         MnfStatus::UnavailableIsa,
         MnfStatus::Internal,
+        MnfStatus::Packed,
+        MnfStatus::Memory,
     ];
 
     const fn message(self) -> &'static CStr {
@@ -57,6 +63,8 @@ impl MnfStatus {
             MnfStatus::Enumeration => c"a number is none of its enumeration",
             MnfStatus::UnavailableIsa => c"this CPU or build cannot run the instruction set",
             MnfStatus::Internal => c"a defect of the library: please report it",
+            MnfStatus::Packed => c"a matrix is packed for other sizes or another instruction set",
+            MnfStatus::Memory => c"there is no memory",
         }
     }
 }
@@ -70,6 +78,7 @@ impl From<Error> for MnfStatus {
             Error::Label { .. } => MnfStatus::Label,
             Error::UnknownIsa => MnfStatus::Enumeration,
             Error::UnavailableIsa(_) => MnfStatus::UnavailableIsa,
+            Error::PackedFor(_) => MnfStatus::Packed,
             // Views are made with the shapes that the call needs.
             Error::Shape { .. } | Error::Length { .. } | Error::OutOfBounds { .. } | Error::Range { .. } => {
                 MnfStatus::Internal
