@@ -26,13 +26,14 @@
 //! ```
 //!
 //! # The operations
-//! All are methods of [`Kernels`], on matrices ([`MatRef`] to read, [`MatMut`] to write) or slices. Each says its formula,
+//! All are methods of [`Kernels`], on matrices ([`MatRef`] to read, [`MatMut`] to write, [`StridedMut`] to write with any
+//! strides, [`PackedB`] to multiply often) or slices. Each says its formula,
 //! its accuracy, and what NaN, infinities and denormals do.
 //!
 //! | group | operations |
 //! |---|---|
-//! | matrix product | [`gemm`](Kernels::gemm), on pointers with any strides [`sgemm`](Kernels::sgemm) |
-//! | dense layer | [`dense_forward`](Kernels::dense_forward) with bias and activation; gradients by [input](Kernels::dense_input_gradient), [weights](Kernels::dense_weight_gradient) and [bias](Kernels::dense_bias_gradient); gradient and update in one pass with [SGD](Kernels::dense_weight_update_sgd) and [RMSprop](Kernels::dense_weight_update_rmsprop) |
+//! | matrix product | [`gemm`](Kernels::gemm), to a C of any strides [`gemm_strided`](Kernels::gemm_strided), on pointers [`sgemm`](Kernels::sgemm); with a B that is packed once ([`pack_b`](Kernels::pack_b), `pack_b_owned` with `std`) [`gemm_packed`](Kernels::gemm_packed) |
+//! | dense layer | [`dense_forward`](Kernels::dense_forward) with bias and activation, with packed weights [`dense_forward_packed`](Kernels::dense_forward_packed); gradients by [input](Kernels::dense_input_gradient), [weights](Kernels::dense_weight_gradient) and [bias](Kernels::dense_bias_gradient); gradient and update in one pass with [SGD](Kernels::dense_weight_update_sgd), [momentum](Kernels::dense_weight_update_momentum), [RMSprop](Kernels::dense_weight_update_rmsprop), [Adam](Kernels::dense_weight_update_adam) and [AdamW](Kernels::dense_weight_update_adamw) |
 //! | activations | [`relu`](Kernels::relu), [`leaky_relu`](Kernels::leaky_relu), [`sigmoid`](Kernels::sigmoid), [`tanh`](Kernels::tanh); through them backward: [`relu_gradient`](Kernels::relu_gradient), [`leaky_relu_gradient`](Kernels::leaky_relu_gradient), [`sigmoid_gradient`](Kernels::sigmoid_gradient), [`tanh_gradient`](Kernels::tanh_gradient) |
 //! | softmax and losses | [`softmax`](Kernels::softmax), [`log_softmax`](Kernels::log_softmax); loss, gradient and prediction in one pass for [labels](Kernels::softmax_cross_entropy) and for [distributions](Kernels::softmax_cross_entropy_soft); [`binary_cross_entropy`](Kernels::binary_cross_entropy) |
 //! | reductions of rows | [`row_sum`](Kernels::row_sum), [`row_max`](Kernels::row_max), [`row_norm2`](Kernels::row_norm2), [`argmax`](Kernels::argmax) |

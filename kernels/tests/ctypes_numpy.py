@@ -24,7 +24,7 @@ EPSILON = 2.0**-24
 
 text = re.sub(r"//.*", "", HEADER.read_text())
 status = {name: int(value) for name, value in re.findall(r"MNF_STATUS_(\w+) = (\d+)", text)}
-assert status["OK"] == 0 and len(status) == 10, status
+assert status["OK"] == 0 and len(status) == 12, status
 random = np.random.default_rng(1)
 called = set()
 
@@ -137,6 +137,32 @@ def gemm(kernels, workspace):
     return count
 
 
+def packed(kernels, workspace):
+    factors = itertools.cycle([(1, 0), (-0.5, 2), (0, 3)])
+    shapes = [(1, 1, 1), (5, 0, 3), (6, 16, 16), (33, 700, 17), (3, 2100, 140), (64, 128, 10)]
+    for (m, k, n), layout in itertools.product(shapes, ["rows", "columns", "backwards", "spread"]):
+        a, b = (strided(random.standard_normal(shape), layout) for shape in ((m, k), (k, n)))
+        handle = ctypes.c_void_p()
+        ok(lib.pack_b(kernels, k, n, b, *strides(b), ctypes.addressof(handle)))
+        wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+        b[...] = np.nan  # which is not needed any more
+        product, size = wide_a @ wide_b, np.abs(wide_a) @ np.abs(wide_b)
+        alpha, beta = next(factors)
+        c = matrix(m, n, 2, np.nan if beta == 0 else None)
+        start = 0 if beta == 0 else beta * c.astype(np.float64)
+        ok(lib.sgemm_packed(kernels, m, k, n, alpha, a, *strides(a), handle.value, beta, c, ld(c), workspace))
+        what = f"sgemm_packed {m}x{k}x{n}, {layout}, alpha {alpha}, beta {beta}"
+        close(what, c, start + alpha * product, (k + 3) * (np.abs(start) + abs(alpha) * size))
+        gaps_are_untouched(what, c)
+        x, bias = matrix(m, k, 1, a), random.standard_normal(n).astype(np.float32)
+        for activation in (0, 1):
+            y, expected = matrix(m, n, 4), product + bias
+            ok(lib.dense_forward_packed(kernels, m, k, n, x, ld(x), handle.value, bias, activation, y, ld(y), workspace))
+            close("dense_forward_packed", y, np.maximum(expected, 0) if activation else expected, (k + 3) * (size + np.abs(bias)))
+            gaps_are_untouched("dense_forward_packed", y)
+        lib.packed_free(handle.value)
+
+
 def dense(kernels, workspace):
     for batch, inputs, outputs in [(1, 1, 1), (4, 2, 8), (64, 784, 128), (37, 128, 10), (129, 50, 33)]:
         x, w, delta = matrix(batch, inputs, 1), matrix(inputs, outputs, 2), matrix(batch, outputs, 3)
@@ -177,6 +203,34 @@ def dense(kernels, workspace):
             close("dense_weight_update_rmsprop, w", to, ww - 0.1 * gradient / root, terms + 8 * (np.abs(ww) + 1))
             gaps_are_untouched("dense_weight_update_rmsprop", to)
             gaps_are_untouched("dense_weight_update_rmsprop's state", v)
+        moments(kernels, workspace, sizes, x, w, delta, gradient, terms)
+
+
+def moments(kernels, workspace, sizes, x, w, delta, gradient, terms):
+    """The updates whose state has first moments; `terms` is how far the gradient may be away, in units of rounding."""
+    shape, wide, rate, decay, t = w.shape, w.astype(np.float64), 0.1, 0.3, 4
+    step = rate * np.sqrt(1 - 0.99**t) / (1 - 0.9**t)
+    adam = (rate, 0.9, 0.99, 1e-3)
+    for name, rule in {
+        "momentum": (rate, 0.8, 0), "nesterov": (rate, 0.8, 1), "adam": (*adam, t - 1), "adamw": (*adam, decay, t - 1),
+    }.items():
+        to, m, v = matrix(*shape, 5, w), matrix(*shape, 6), matrix(*shape, 7, np.abs(w) + 1)
+        old_m, old_v = m.astype(np.float64), v.astype(np.float64)
+        function, states = "dense_weight_update_" + name.replace("nesterov", "momentum"), (m, ld(m), v, ld(v))
+        if not name.startswith("adam"):
+            states, new_m, new_v = (m, ld(m)), 0.8 * old_m - rate * gradient, old_v
+            expected = wide + (0.8 * new_m - rate * gradient if name == "nesterov" else new_m)
+        else:
+            new_m, new_v = 0.9 * old_m + 0.1 * gradient, 0.99 * old_v + 0.01 * gradient**2
+            kept = wide * (1 - rate * decay) if name == "adamw" else wide
+            expected = kept - step * new_m / (np.sqrt(new_v) + 1e-3)
+        ok(getattr(lib, function)(kernels, *rule, *sizes, x, ld(x), delta, ld(delta), to, ld(to), *states, workspace))
+        size = np.abs(wide) + np.abs(old_m) + np.abs(gradient)
+        close(f"{function}, w", to, expected, terms + 8 * size)
+        close(f"{function}, m", m, new_m, terms + 8 * size)
+        close(f"{function}, v", v, new_v, 8 * new_v + np.abs(gradient) * terms)
+        for what in (to, m, v):
+            gaps_are_untouched(function, what)
 
 
 def elementwise(kernels):
@@ -331,6 +385,19 @@ def mistakes(kernels, workspace):
     refused("NULL_POINTER", lib.adam(kernels, 0.1, 0.9, 0.9, 1e-7, 0, 4, y, y, None, x))
     refused("STRIDE", lib.dense_forward(kernels, 4, 4, 4, x, 4, x, 2, x, 0, y, 4, workspace))
     refused("ENUMERATION", lib.dense_forward(kernels, 4, 4, 4, x, 4, x, 4, x, 2, y, 4, workspace))
+    handle = ctypes.c_void_p()
+    at = ctypes.addressof(handle)
+    refused("NULL_POINTER", lib.pack_b(kernels, 4, 4, None, 4, 1, at))
+    refused("NULL_POINTER", lib.pack_b(kernels, 4, 4, x, 4, 1, None))
+    refused("SIZE", lib.pack_b(kernels, huge, 4, x, 0, 0, at))
+    refused("MEMORY", lib.pack_b(kernels, huge // 16, 1, x, 0, 0, at))
+    assert handle.value is None, "a refused call has written"
+    ok(lib.pack_b(kernels, 4, 4, x, 4, 1, at))
+    refused("PACKED", lib.sgemm_packed(kernels, 4, 4, 3, 1, x, 4, 1, handle.value, 0, y, 4, workspace))
+    refused("PACKED", lib.dense_forward_packed(kernels, 4, 3, 4, x, 4, handle.value, x, 0, y, 4, workspace))
+    refused("NULL_POINTER", lib.sgemm_packed(kernels, 4, 4, 4, 1, x, 4, 1, None, 0, y, 4, workspace))
+    lib.packed_free(handle.value)
+    lib.packed_free(None)
     refused("LABEL", lib.softmax_cross_entropy(kernels, 4, 4, x, 4, labels, 4, None, 0, y, classes))
     refused("BATCH", lib.softmax_cross_entropy(kernels, 4, 4, x, 4, labels, 0, None, 0, y, classes))
     refused("NULL_POINTER", lib.softmax_cross_entropy(kernels, 4, 4, x, 4, None, 4, None, 0, y, classes))
@@ -351,6 +418,7 @@ for isa in itertools.count():
     kernels, workspace = handle.value, lib.workspace_new()
     assert lib.kernels_isa(kernels) == isa and lib.isa_is_exact(isa) == (name != "portable")
     products = gemm(kernels, workspace)
+    packed(kernels, workspace)
     dense(kernels, workspace)
     elementwise(kernels)
     rows(kernels)

@@ -101,6 +101,66 @@ fn dense_layers() {
     }
 }
 
+/// 2 x 2 products as each method makes them.
+fn products(k: Kernels, alpha: f32, a: [f32; 4], b: [f32; 4], beta: f32, c: [f32; 4]) -> [[f32; 4]; 3] {
+    let mut ws = Workspace::new();
+    let (a, b) = (MatRef::new(&a, 2, 2).unwrap(), MatRef::new(&b, 2, 2).unwrap());
+    let mut found = [c; 3];
+    k.gemm(alpha, a, b, beta, MatMut::new(&mut found[0], 2, 2).unwrap(), &mut ws).unwrap();
+    let packed = k.pack_b_owned(b).unwrap();
+    k.gemm_packed(alpha, a, &packed, beta, MatMut::new(&mut found[1], 2, 2).unwrap(), &mut ws).unwrap();
+    // Neither rows nor columns are contiguous: through a block.
+    let mut spread = [NAN; 8];
+    let at = |i: usize| 4 * (i / 2) + 2 * (i % 2);
+    (0..4).for_each(|i| spread[at(i)] = c[i]);
+    let to = StridedMut::new(&mut spread, 0, 2, 2, 4, 2).unwrap();
+    k.gemm_strided(alpha, a, b, beta, to, &mut ws).unwrap();
+    found[2] = [0, 1, 2, 3].map(|i| spread[at(i)]);
+    assert!((0..4).all(|i| spread[at(i) + 1].is_nan()), "a gap was written");
+    found
+}
+
+#[test]
+fn matrix_products() {
+    let (ones, nan) = ([1.0; 4], [NAN; 4]);
+    for k in all_isas() {
+        let check = |what: &str, found: [[f32; 4]; 3], expected: [f32; 4]| {
+            found.iter().for_each(|found| same(found, &expected, &format!("{what} on {}", k.isa())));
+        };
+        check("a NaN in A", products(k, 1.0, [NAN, 0.0, 1.0, 1.0], ones, 0.0, nan), [NAN, NAN, 2.0, 2.0]);
+        check("a NaN in B", products(k, 1.0, [0.0; 4], [NAN, 1.0, 0.0, 1.0], 0.0, nan), [NAN, 0.0, NAN, 0.0]);
+        check("a NaN in C", products(k, 1.0, ones, ones, 1.0, [NAN, 0.0, 0.0, 1.0]), [NAN, 2.0, 2.0, 3.0]);
+        check("0 inf", products(k, 1.0, [0.0; 4], [INF, 1.0, 0.0, 1.0], 0.0, nan), [NAN, 0.0, NAN, 0.0]);
+        check("denormals", products(k, 1.0, ones, [TINY, 0.0, 0.0, 0.0], 0.0, nan), [TINY, 0.0, TINY, 0.0]);
+        check("alpha = 0", products(k, 0.0, nan, nan, 2.0, ones), [2.0; 4]);
+        check("alpha = beta = 0", products(k, 0.0, nan, nan, 0.0, nan), [0.0; 4]);
+    }
+}
+
+/// The names in errors are those of the method's own formula.
+#[test]
+fn shapes_of_packed_operands() {
+    let (x, mut y, mut ws) = ([1.0; 12], [7.0; 12], Workspace::new());
+    for k in all_isas() {
+        let packed = k.pack_b_owned(MatRef::new(&x, 3, 4).unwrap()).unwrap();
+        let mut refused = |inputs, outputs, bias, name| {
+            let view = MatRef::new(&x[..inputs], 1, inputs).unwrap();
+            let to = MatMut::new(&mut y[..outputs], 1, outputs).unwrap();
+            let found = k
+                .dense_forward_packed(view, &packed, &x[..bias], Activation::Linear, to, &mut ws)
+                .unwrap_err();
+            match found {
+                Error::Shape { what, .. } | Error::Length { what, .. } => assert_eq!(what, name),
+                other => panic!("{other}, not the shape of {name}"),
+            }
+        };
+        refused(2, 4, 4, "W");
+        refused(3, 5, 4, "Y");
+        refused(3, 4, 3, "bias");
+    }
+    assert_eq!(y, [7.0; 12]);
+}
+
 fn cross_entropy(k: Kernels, row: &[f32], label: u32) -> (f32, Vec<f32>, u32) {
     let n = row.len();
     let (mut loss, mut class, mut gradient) = ([7.0], [7], vec![7.0; n]);
