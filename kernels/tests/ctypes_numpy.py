@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import pathlib
 import re
+import resource
 import sys
 
 import numpy as np
@@ -161,6 +162,14 @@ def packed(kernels, workspace):
             close("dense_forward_packed", y, np.maximum(expected, 0) if activation else expected, (k + 3) * (size + np.abs(bias)))
             gaps_are_untouched("dense_forward_packed", y)
         lib.packed_free(handle.value)
+    # What is freed comes back: 50 times 16 MB do not add up.
+    unit = 1 if sys.platform == "darwin" else 1024
+    before, one = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, np.ones(1, np.float32)
+    for _ in range(50):
+        ok(lib.pack_b(kernels, 4096, 1024, one, 0, 0, ctypes.addressof(handle)))
+        lib.packed_free(handle.value)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
+    assert grown < 10 * 2**24, f"{grown} bytes more after packed matrices were freed"
 
 
 def dense(kernels, workspace):
