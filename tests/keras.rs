@@ -55,7 +55,13 @@ impl Fixture {
             "sgd" => Optimizer::Sgd(Sgd { learning_rate }),
             other => panic!("optimizer {other}"),
         };
-        Settings { batch_size: self.number("batch") as usize, optimizer, seed: 0, shuffle: false }
+        Settings {
+            batch_size: self.number("batch") as usize,
+            optimizer,
+            seed: 0,
+            shuffle: false,
+            sparse: false,
+        }
     }
 
     /// The weights and biases of every layer at `moment`.

@@ -12,7 +12,7 @@ use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 const TUTORIAL: [usize; 4] = [784, 128, 128, 10];
 
 fn settings(optimizer: Optimizer) -> Settings {
-    Settings { batch_size: 64, optimizer, seed: 42, shuffle: true }
+    Settings { batch_size: 64, optimizer, seed: 42, shuffle: true, sparse: false }
 }
 
 fn rmsprop() -> Optimizer {
@@ -149,6 +149,7 @@ fn a_step_of_gradient_descent_follows_finite_differences() {
         optimizer: Optimizer::Sgd(Sgd { learning_rate: rate }),
         seed: 3,
         shuffle: false,
+        sparse: false,
     };
     let before = Network::glorot_uniform(&sizes, 3).unwrap();
     let loss =

@@ -10,7 +10,7 @@ use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
-use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
+use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
@@ -63,11 +63,14 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--sparse",
         value: "WHEN",
-        help: "skip zero pixels: auto (default) or never, which are the same\nas long as there is no sparse path; always is refused",
+        help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
     },
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
     Opt { name: "--quiet", value: "", help: "print the result only" },
 ];
+
+/// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
+const SPARSE_BELOW: f64 = 0.5;
 
 /// Training images from which on the tutorial's 10,000 are for validation without being asked for.
 const DEFAULT_VALIDATION_FROM: usize = 20_000;
@@ -83,6 +86,8 @@ struct Plan {
     epochs: usize,
     seed: u64,
     shuffle: bool,
+    /// Nothing: as the data's density says.
+    sparse: Option<bool>,
     init: Option<PathBuf>,
     save: Option<PathBuf>,
     threads: Option<usize>,
@@ -121,6 +126,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         optimizer: plan.optimizer,
         seed: plan.seed,
         shuffle: plan.shuffle,
+        sparse: plan.sparse.unwrap_or_else(|| density(train) < SPARSE_BELOW),
     };
 
     let mut report = Report::new(plan.style, plan.epochs, data.classes);
@@ -229,8 +235,11 @@ impl Plan {
         }
         let isa =
             args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
-        let sparse = args.parse("--sparse", "auto, always or never", |when| {
-            ["auto", "always", "never"].contains(&when).then(|| when == "always")
+        let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
+            "auto" => Some(None),
+            "always" => Some(Some(true)),
+            "never" => Some(Some(false)),
+            _ => None,
         })?;
         let plan = Plan {
             data: args.path("--data")?.map_or("mnist".into(), |data| data.to_string_lossy().into_owned()),
@@ -244,6 +253,7 @@ impl Plan {
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
             seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
             shuffle,
+            sparse: sparse.flatten(),
             init: args.path("--init")?,
             save: args.path("--save")?,
             threads: args.parse("--threads", "a whole number, 1 or more", at_least_one)?,
@@ -263,9 +273,6 @@ impl Plan {
             },
         };
         args.finish(0)?;
-        if sparse == Some(true) {
-            return Err(Error::failed("--sparse always: there is no sparse path yet; use auto or never"));
-        }
         Ok(plan)
     }
 
@@ -364,6 +371,13 @@ impl Plan {
             .with("seed", self.seed)
             .with("shuffle", self.shuffle)
             .with("init", self.init.as_ref().map(|path| path.to_string_lossy().into_owned()))
-            .with("sparse", "never")
+            .with(
+                "sparse",
+                match self.sparse {
+                    None => "auto",
+                    Some(true) => "always",
+                    Some(false) => "never",
+                },
+            )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Activation, Kernels, MatRef, Workspace};
+use mnist_fast_kernels::{Activation, Csr, Kernels, MatRef, Workspace};
 
 use super::Examples;
 use crate::network::Network;
@@ -72,6 +72,27 @@ impl Activations {
         let y = unsafe { self.outputs[l].write(rows.clone(), columns) };
         kernels
             .dense_forward(x, weights, biases, layer.activation(), y, workspace)
+            .expect("matrices of the network's shapes");
+    }
+
+    /// Runs the first layer on `rows` of its sparse input `x` (which has those rows only), for some columns of its output.
+    ///
+    /// # Safety
+    /// No other reference to these rows and columns of the output lives.
+    pub(super) unsafe fn forward_sparse(
+        &self,
+        kernels: Kernels,
+        network: &Network,
+        x: Csr<'_>,
+        (rows, columns): (&Range<usize>, Range<usize>),
+    ) {
+        let layer = &network.layers()[0];
+        let weights = layer.weights.read(0..layer.inputs(), columns.clone());
+        let biases = layer.biases.part(columns.clone());
+        // SAFETY: as the caller vouches.
+        let y = unsafe { self.outputs[0].write(rows.clone(), columns) };
+        kernels
+            .dense_forward_sparse(x, weights, biases, layer.activation(), y)
             .expect("matrices of the network's shapes");
     }
 

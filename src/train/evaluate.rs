@@ -43,14 +43,23 @@ impl Trainer {
             for start in own.clone().step_by(BLOCK) {
                 let images = start..own.end.min(start + BLOCK);
                 let rows = 0..images.len();
-                let Worker { workspace, x, evaluation: block, .. } = &mut *worker;
-                gather(kernels, x, examples, images.clone());
+                let Worker { workspace, x, compressed, evaluation: block, .. } = &mut *worker;
                 let labels = examples.labels[images.clone()].iter().map(|label| u32::from(*label));
                 block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
-                let (x, first) = (rows_of(x, &rows), network.layers()[0].outputs());
-                // SAFETY: the block is this thread's, and so is this range of losses and predictions.
+                let first = (&rows, 0..network.layers()[0].outputs());
+                // SAFETY: the block and the compressed input are this thread's, and so is this range of losses and predictions.
                 unsafe {
-                    block.forward_layer(kernels, network, 0, x, (&rows, 0..first), workspace);
+                    match compressed {
+                        Some(x) => {
+                            x.fill(kernels, examples, images.clone(), 0);
+                            let x = x.view(rows.len(), network.inputs());
+                            block.forward_sparse(kernels, network, x, first);
+                        }
+                        None => {
+                            gather(kernels, x, examples, images.clone());
+                            block.forward_layer(kernels, network, 0, rows_of(x, &rows), first, workspace);
+                        }
+                    }
                     block.forward(kernels, network, &rows, workspace);
                     block.loss(kernels, &rows, None);
                     losses.write(images.clone()).copy_from_slice(block.losses.part(rows.clone()));

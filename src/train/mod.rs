@@ -2,7 +2,9 @@
 
 mod activations;
 mod evaluate;
+mod sparse;
 mod step;
+mod update;
 
 use mnist_fast_kernels::{Kernels, RmsProp, Sgd, Workspace};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -16,6 +18,9 @@ use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
+use sparse::{CompressedRows, SparseInput};
+
+pub use sparse::density;
 
 /// The rule that moves the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,6 +90,8 @@ pub struct Settings {
     pub seed: u64,
     /// Whether each epoch visits the images in a new order.
     pub shuffle: bool,
+    /// Whether to leave out pixels that are 0: the same bits, faster where there are enough of them.
+    pub sparse: bool,
 }
 
 /// A network in training, with everything a step needs: steps allocate nothing.
@@ -97,6 +104,8 @@ pub struct Trainer {
     state: Vec<LayerState>,
     batch: Activations,
     workers: Vec<Mutex<Worker>>,
+    /// Room for a batch's compressed input, where input is taken as sparse.
+    sparse: Option<SparseInput>,
     order: Vec<u32>,
     evaluated: evaluate::Results,
     steps_done: Arc<AtomicUsize>,
@@ -113,6 +122,10 @@ struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
+    /// The same, compressed.
+    compressed: Option<CompressedRows>,
+    /// For each row of the first layer's state, the decay that this thread's columns owe it.
+    deferred: Vec<u32>,
     /// Room for the gradient of a layer's biases.
     gradient: Vec<f32>,
     /// Room to evaluate some images.
@@ -149,11 +162,18 @@ impl Trainer {
             weights: SharedMatrix::new(layer.inputs(), layer.outputs()),
             biases: SharedBuffer::new(layer.outputs()),
         });
+        let sparse =
+            if settings.sparse { SparseInput::new(settings.batch_size, network.inputs()) } else { None };
         let widest = network.layers().iter().map(Layer::outputs).max().unwrap_or(0);
         let worker = || {
             Mutex::new(Worker {
                 workspace: Workspace::new(),
-                x: SharedMatrix::new(settings.batch_size.max(evaluate::BLOCK), network.inputs()),
+                x: SharedMatrix::new(
+                    if sparse.is_some() { 0 } else { settings.batch_size.max(evaluate::BLOCK) },
+                    network.inputs(),
+                ),
+                compressed: sparse.as_ref().map(|_| CompressedRows::new(evaluate::BLOCK, network.inputs())),
+                deferred: if sparse.is_some() { vec![0; network.inputs()] } else { vec![] },
                 gradient: vec![0.0; widest],
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
@@ -162,6 +182,7 @@ impl Trainer {
             state: state.collect(),
             batch: Activations::new(&network, settings.batch_size),
             workers: (0..team.threads()).map(|_| worker()).collect(),
+            sparse,
             order: Vec::new(),
             evaluated: evaluate::Results::new(0),
             steps_done: Arc::default(),
@@ -204,6 +225,7 @@ impl Trainer {
         self.steps_done.store(0, Relaxed);
         let mut sums = Metrics::zero();
         let batch_size = self.settings.batch_size;
+        self.prepare(examples, order.chunks(batch_size).next().unwrap_or(&[]));
         let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
             let next =
                 order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);
@@ -220,6 +242,7 @@ impl Trainer {
                 self.settings.optimizer.learning_rate()
             )))
         });
+        self.settle();
         self.order = order;
         result.map(|()| sums)
     }

@@ -80,9 +80,11 @@ impl From<Error> for MnfStatus {
             Error::UnavailableIsa(_) => MnfStatus::UnavailableIsa,
             Error::PackedFor(_) => MnfStatus::Packed,
             // Views are made with the shapes that the call needs.
-            Error::Shape { .. } | Error::Length { .. } | Error::OutOfBounds { .. } | Error::Range { .. } => {
-                MnfStatus::Internal
-            }
+            Error::Shape { .. }
+            | Error::Length { .. }
+            | Error::OutOfBounds { .. }
+            | Error::Range { .. }
+            | Error::Csr { .. } => MnfStatus::Internal,
         }
     }
 }
