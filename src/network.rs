@@ -37,6 +37,11 @@ impl Layer {
         self.activation
     }
 
+    /// Whether a ReLU makes some of its outputs zero.
+    pub fn is_relu(&self) -> bool {
+        self.activation == Activation::Relu
+    }
+
     /// Weights and biases.
     pub fn parameters(&self) -> usize {
         (self.inputs() + 1) * self.outputs()

@@ -16,6 +16,7 @@ const LINE: usize = 16;
 pub trait Number: Copy + Default {}
 impl Number for f32 {}
 impl Number for u32 {}
+impl Number for u8 {}
 
 #[repr(align(64))]
 struct Line<T>([UnsafeCell<T>; LINE]);

@@ -25,13 +25,13 @@ pub enum Isa {
 /// AVX2 as this crate means it. The same list detects the ISA and enables it in `arch/avx2.rs`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_avx2_features {
-    ($then:ident $($rest:tt)*) => { $then! { ["avx2", "fma", "popcnt"] $($rest)* } };
+    ($then:ident $($rest:tt)*) => { $then! { ["avx2", "fma", "bmi1", "popcnt"] $($rest)* } };
 }
 /// AVX-512 as this crate means it: `avx512f` alone is not enough for the kernels.
 #[cfg(target_arch = "x86_64")]
 macro_rules! with_avx512_features {
     ($then:ident $($rest:tt)*) => {
-        $then! { ["avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma", "popcnt"] $($rest)* }
+        $then! { ["avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma", "bmi1", "popcnt"] $($rest)* }
     };
 }
 /// NEON as this crate means it.

@@ -73,6 +73,7 @@ mod kernels;
 pub mod reference;
 mod scalar;
 mod sparse;
+mod sparse_input;
 mod table;
 mod view;
 mod workspace;
@@ -84,6 +85,7 @@ pub use isa::Isa;
 pub use kernels::{
     Activation, Adam, AdamW, Epsilon, GemmBlocks, GemmTile, Kernels, Momentum, PackedB, RmsProp, Sgd, split,
 };
+pub use sparse_input::{ByteRows, Sparse};
 pub use table::NO_CLASS;
 pub use view::{MatMut, MatRef, StridedMut};
 pub use workspace::Workspace;

@@ -8,7 +8,7 @@ use core::ops::Range;
 use crate::gemm::{Finish, Start, TileSet};
 use crate::view::{MatMut, MatRef};
 use crate::workspace::Blocks;
-use crate::{Csr, Isa};
+use crate::{ByteRows, Isa, Sparse};
 
 /// The kernels of one ISA. Each field says what its [`crate::Kernels`] method says.
 pub(crate) struct Table {
@@ -45,7 +45,7 @@ pub(crate) struct Table {
     pub(crate) rmsprop_decay: unsafe fn(RmsPropF32, u32, &mut [f32]),
     pub(crate) compress: unsafe fn(&[f32], &mut [u32], &mut [f32]) -> usize,
     pub(crate) compress_u8: unsafe fn(&[u8], &mut [u32], &mut [f32]) -> usize,
-    pub(crate) compress_columns_u8: unsafe fn(CompressColumns<'_>),
+    pub(crate) transpose_u8: unsafe fn(TransposeBytes<'_>),
     pub(crate) transpose: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
     pub(crate) scale_u8: unsafe fn(&[u8], f32, f32, &mut [f32]),
@@ -112,7 +112,7 @@ pub(crate) enum UpdateRule<'a> {
 
 /// `C = start + S D`, for a sparse S; never with [`Finish::Update`].
 pub(crate) struct Spmm<'a> {
-    pub(crate) s: Csr<'a>,
+    pub(crate) s: Sparse<'a>,
     pub(crate) d: MatRef<'a>,
     pub(crate) start: Start<'a>,
     pub(crate) finish: Finish<'a>,
@@ -121,7 +121,7 @@ pub(crate) struct Spmm<'a> {
 
 /// The optimizer's step on W with the gradient `S D`, S being the transposed input.
 pub(crate) struct SpmmUpdate<'a> {
-    pub(crate) s: Csr<'a>,
+    pub(crate) s: Sparse<'a>,
     pub(crate) d: MatRef<'a>,
     pub(crate) rule: UpdateRule<'a>,
     /// For RMSprop: the steps that each row of its state owes, whose gradients were zero.
@@ -129,16 +129,12 @@ pub(crate) struct SpmmUpdate<'a> {
     pub(crate) w: MatMut<'a>,
 }
 
-/// Some columns of some rows of a matrix of bytes, each to a row of nonzeros with `room` for them.
-pub(crate) struct CompressColumns<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) row_len: usize,
-    pub(crate) rows: &'a [u32],
+/// Some columns of a matrix of bytes as rows, `stride` bytes apart.
+pub(crate) struct TransposeBytes<'a> {
+    pub(crate) from: ByteRows<'a>,
     pub(crate) columns: Range<usize>,
-    pub(crate) room: usize,
-    pub(crate) indices: &'a mut [u32],
-    pub(crate) values: &'a mut [f32],
-    pub(crate) counts: &'a mut [u32],
+    pub(crate) to: &'a mut [u8],
+    pub(crate) stride: usize,
 }
 
 /// Softmax, loss and gradient of one batch, or of a part of one.

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Differences, Random, exact_isas, reference};
 use mnist_fast_kernels::{
-    Activation, Adam, AdamW, Csr, Epsilon, Error, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd, Workspace,
+    Activation, Adam, AdamW, ByteRows, Csr, Epsilon, Error, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd,
+    Sparse, Workspace,
 };
 
 const GUARD: f32 = 12345.5;
@@ -75,40 +76,43 @@ fn products_have_the_dense_ones_bits() {
             let mask = MatRef::new(&old, m, n).unwrap();
             for kernels in exact_isas().into_iter().chain([reference()]) {
                 let owned = Owned::of(kernels, &s, m, k);
-                let s = owned.view();
-                let mut compare = |name: &str, run: &mut dyn FnMut(bool, MatMut<'_>)| {
-                    let [mut expected, mut found] = [old.clone(), old.clone()];
-                    run(false, MatMut::new(&mut expected, m, n).unwrap());
-                    run(true, MatMut::new(&mut found, m, n).unwrap());
-                    let what = || format!("{} {name} {m}x{n}x{k}, {density} of 16", kernels.isa());
-                    differences.compare(what, &expected, &found);
-                };
-                for beta in [0.0, 1.0, -0.3] {
-                    compare("spmm", &mut |sparse, c| match sparse {
-                        true => kernels.spmm(s, d, beta, c).unwrap(),
-                        false => reference().gemm(1.0, dense, d, beta, c, &mut ws).unwrap(),
-                    });
-                }
-                for activation in [Activation::Linear, Activation::Relu] {
-                    compare("forward", &mut |sparse, y| match sparse {
-                        true => kernels.dense_forward_sparse(s, d, &bias, activation, y).unwrap(),
-                        false => reference().dense_forward(dense, d, &bias, activation, y, &mut ws).unwrap(),
-                    });
-                }
-                for active in [None, Some(mask)] {
-                    compare("input gradient", &mut |sparse, dx| match sparse {
-                        true => kernels.dense_input_gradient_sparse(s, d, active, dx).unwrap(),
-                        false => reference()
-                            .dense_input_gradient(dense, d.transposed(), active, dx, &mut ws)
-                            .unwrap(),
-                    });
-                }
-                compare("weight gradient", &mut |sparse, dw| match sparse {
-                    true => kernels.dense_weight_gradient_sparse(s, d, dw).unwrap(),
-                    false => {
-                        reference().dense_weight_gradient(dense.transposed(), d, dw, &mut ws).unwrap();
+                for s in [Sparse::from(owned.view()), dense.into()] {
+                    let mut compare = |name: &str, run: &mut dyn FnMut(bool, MatMut<'_>)| {
+                        let [mut expected, mut found] = [old.clone(), old.clone()];
+                        run(false, MatMut::new(&mut expected, m, n).unwrap());
+                        run(true, MatMut::new(&mut found, m, n).unwrap());
+                        let what = || format!("{} {name} {m}x{n}x{k}, {density} of 16", kernels.isa());
+                        differences.compare(what, &expected, &found);
+                    };
+                    for beta in [0.0, 1.0, -0.3] {
+                        compare("spmm", &mut |sparse, c| match sparse {
+                            true => kernels.spmm(s, d, beta, c).unwrap(),
+                            false => reference().gemm(1.0, dense, d, beta, c, &mut ws).unwrap(),
+                        });
                     }
-                });
+                    for activation in [Activation::Linear, Activation::Relu] {
+                        compare("forward", &mut |sparse, y| match sparse {
+                            true => kernels.dense_forward_sparse(s, d, &bias, activation, y).unwrap(),
+                            false => {
+                                reference().dense_forward(dense, d, &bias, activation, y, &mut ws).unwrap()
+                            }
+                        });
+                    }
+                    for active in [None, Some(mask)] {
+                        compare("input gradient", &mut |sparse, dx| match sparse {
+                            true => kernels.dense_input_gradient_sparse(s, d, active, dx).unwrap(),
+                            false => reference()
+                                .dense_input_gradient(dense, d.transposed(), active, dx, &mut ws)
+                                .unwrap(),
+                        });
+                    }
+                    compare("weight gradient", &mut |sparse, dw| match sparse {
+                        true => kernels.dense_weight_gradient_sparse(s, d, dw).unwrap(),
+                        false => {
+                            reference().dense_weight_gradient(dense.transposed(), d, dw, &mut ws).unwrap();
+                        }
+                    });
+                }
             }
         }
     }
@@ -151,8 +155,11 @@ fn updates_have_the_dense_ones_bits() {
                 for (iteration, (x, delta)) in steps.iter().enumerate() {
                     let iteration = iteration as u64;
                     let delta = MatRef::new(delta, batch, outputs).unwrap();
-                    let owned = Owned::of(kernels, &transposed(x, batch, inputs), inputs, batch);
-                    let (x, xt) = (MatRef::new(x, batch, inputs).unwrap(), owned.view());
+                    let xt = transposed(x, batch, inputs);
+                    let owned = Owned::of(kernels, &xt, inputs, batch);
+                    let floats = MatRef::new(&xt, inputs, batch).unwrap();
+                    let x = MatRef::new(x, batch, inputs).unwrap();
+                    let xt: Sparse<'_> = if way == 3 { floats.into() } else { owned.view().into() };
                     let view = |data| MatMut::new(data, inputs, outputs).unwrap();
                     let (w, m, v) = (view(&mut w), view(&mut m), view(&mut v));
                     match (rule, way) {
@@ -162,7 +169,7 @@ fn updates_have_the_dense_ones_bits() {
                             kernels.dense_weight_update_rmsprop(&rule, x, delta, w, v, ws)
                         }
                         (Rule::RmsProp(rule), way) => {
-                            let deferred = (way == 2).then_some(&mut deferred[..]);
+                            let deferred = (way > 1).then_some(&mut deferred[..]);
                             kernels.dense_weight_update_rmsprop_sparse(&rule, xt, delta, w, v, deferred)
                         }
                         (Rule::Momentum(rule), 0) => {
@@ -195,7 +202,7 @@ fn updates_have_the_dense_ones_bits() {
             };
             let expected = run(reference(), 0, &mut ws);
             for kernels in exact_isas().into_iter().chain([reference()]) {
-                for way in 1..3 {
+                for way in 1..4 {
                     let found = run(kernels, way, &mut ws);
                     let what =
                         || format!("{} {rule:?} of {batch}x{inputs}x{outputs}, way {way}", kernels.isa());
@@ -246,49 +253,72 @@ fn compression_gives_the_references_nonzeros() {
 }
 
 #[test]
-fn compressed_columns_are_the_references() {
+fn transposed_bytes_are_exact() {
     let mut random = Random::new(11);
     let (row_len, images) = (53, 40);
-    let bytes: Vec<u8> = (0..row_len * images)
-        .map(|at| if at % row_len < 20 || random.below(4) > 0 { 0 } else { random.below(256) as u8 })
-        .collect();
+    let bytes: Vec<u8> = (0..row_len * images).map(|_| random.below(256) as u8).collect();
     for kernels in exact_isas().into_iter().chain([reference()]) {
         for batch in [0, 1, 15, 16, 17, 40] {
             let rows: Vec<u32> = (0..batch).map(|_| random.below(images) as u32).collect();
+            let from = ByteRows::select(&bytes, row_len, &rows).unwrap();
             for columns in [0..53, 0..16, 5..6, 17..53, 37..53, 53..53] {
-                let room = Kernels::room(batch);
-                let len = room * columns.len();
-                let (mut indices, mut values) = (vec![7; len + 3], vec![GUARD; len + 3]);
-                let mut counts = vec![9; columns.len()];
-                kernels
-                    .compress_columns_u8(
-                        &bytes,
-                        row_len,
-                        &rows,
-                        columns.clone(),
-                        room,
-                        &mut indices[..len],
-                        &mut values[..len],
-                        &mut counts,
-                    )
-                    .unwrap();
-                assert_eq!((&indices[len..], &values[len..]), (&[7; 3][..], &[GUARD; 3][..]));
+                let stride = Kernels::room(batch) + 16;
+                let mut to = vec![7; stride * columns.len() + 3];
+                let len = to.len() - 3;
+                kernels.transpose_u8(from, columns.clone(), &mut to[..len], stride).unwrap();
+                assert_eq!(&to[len..], &[7; 3]);
                 for (j, column) in columns.enumerate() {
-                    let part = j * room..j * room + counts[j] as usize;
-                    let expected: Vec<(u32, f32)> = rows
-                        .iter()
-                        .enumerate()
-                        .map(|(i, row)| (i as u32, bytes[*row as usize * row_len + column]))
-                        .filter(|(_, byte)| *byte != 0)
-                        .map(|(i, byte)| (i, f32::from(byte) / 255.0))
-                        .collect();
-                    let found: Vec<_> =
-                        indices[part.clone()].iter().copied().zip(values[part].iter().copied()).collect();
+                    let found = &to[j * stride..j * stride + batch];
+                    let expected: Vec<u8> =
+                        rows.iter().map(|row| bytes[*row as usize * row_len + column]).collect();
                     assert_eq!(found, expected, "{} column {column} of {batch} rows", kernels.isa());
+                    assert_eq!(&to[(j + 1) * stride - 16..(j + 1) * stride], &[7; 16]);
                 }
             }
         }
     }
+}
+
+/// Bytes give the products of the floats that they stand for, whichever rows they are, and wherever a row ends.
+#[test]
+fn bytes_have_the_bits_of_their_floats() {
+    let mut differences = Differences::new();
+    for (m, n, k) in SHAPES {
+        let mut random = Random::new((m + n + k) as u64);
+        let stored = 5;
+        let bytes: Vec<u8> =
+            (0..stored * k).map(|_| if random.below(4) > 0 { 0 } else { random.below(256) as u8 }).collect();
+        let rows: Vec<u32> = (0..m).map(|_| random.below(stored) as u32).collect();
+        let (d, bias) = (random.vec(k * n), random.vec(n));
+        let d = MatRef::new(&d, k, n).unwrap();
+        // The same rows one after another, with a gap.
+        let packed: Vec<u8> = rows
+            .iter()
+            .flat_map(|row| [&bytes[*row as usize * k..(*row as usize + 1) * k], &[9; 3]].concat())
+            .collect();
+        let floats: Vec<f32> =
+            (0..m * k).map(|at| f32::from(bytes[rows[at / k] as usize * k + at % k]) / 255.0).collect();
+        let floats = MatRef::new(&floats, m, k).unwrap();
+        for kernels in exact_isas().into_iter().chain([reference()]) {
+            let run = |kernels: Kernels, x: Sparse<'_>| {
+                let mut y = vec![GUARD; m * n];
+                let to = MatMut::new(&mut y, m, n).unwrap();
+                kernels.dense_forward_sparse(x, d, &bias, Activation::Relu, to).unwrap();
+                y
+            };
+            let expected = run(reference(), floats.into());
+            let forms = [
+                ByteRows::select(&bytes, k, &rows).unwrap().into(),
+                ByteRows::new(&packed, m, k, k + 3).unwrap().into(),
+                floats.into(),
+            ];
+            for (form, x) in forms.into_iter().enumerate().filter(|(form, _)| k > 0 || *form > 0) {
+                let what = || format!("{} {m}x{n}x{k}, form {form}", kernels.isa());
+                differences.compare(what, &expected, &run(kernels, x));
+            }
+        }
+    }
+    differences.finish();
 }
 
 #[test]
@@ -336,12 +366,18 @@ fn bad_matrices_and_shapes_are_refused() {
     assert!(run(4, 3, 3, 1, 2, 3).is_ok());
     let (mut i, mut v) = ([0; 3], [0.0; 3]);
     assert!(matches!(kernels.compress(&[0.0; 4], &mut i, &mut v), Err(Error::Length { .. })));
-    let mut counts = [0];
-    let mut columns = |rows: &[u32], room| {
-        let (mut i, mut v) = ([0; 16], [0.0; 16]);
-        kernels.compress_columns_u8(&[1, 2, 3, 4], 2, rows, 0..1, room, &mut i, &mut v, &mut counts)
-    };
-    assert!(columns(&[0, 1], 16).is_ok());
-    assert!(matches!(columns(&[0, 2], 16), Err(Error::Range { .. })));
-    assert!(matches!(columns(&[0, 1], 2), Err(Error::Length { what: "room", .. })));
+    let three = [1, 2, 3];
+    assert!(ByteRows::new(&three, 2, 1, 2).is_ok() && ByteRows::new(&three, 2, 2, 2).is_err());
+    assert!(
+        ByteRows::new(&three, usize::MAX, 2, usize::MAX).is_err() && ByteRows::new(&three, 0, 9, 9).is_ok()
+    );
+    assert!(ByteRows::select(&three, 2, &[0]).is_ok() && ByteRows::select(&three, 2, &[1]).is_err());
+    let from = ByteRows::new(&three, 3, 1, 1).unwrap();
+    assert!(kernels.transpose_u8(from, 0..1, &mut [0; 16], 16).is_ok());
+    assert!(matches!(kernels.transpose_u8(from, 0..2, &mut [0; 16], 16), Err(Error::Range { .. })));
+    assert!(matches!(kernels.transpose_u8(from, 0..1, &mut [0; 16], 3), Err(Error::Length { .. })));
+    assert!(matches!(kernels.transpose_u8(from, 0..1, &mut [0; 15], 16), Err(Error::Length { .. })));
+    let turned = MatRef::new(&data[..6], 3, 2).unwrap().transposed();
+    let (d, to) = (MatRef::new(&data[..9], 3, 3).unwrap(), MatMut::new(&mut c, 2, 3).unwrap());
+    assert!(matches!(kernels.spmm(turned, d, 0.0, to), Err(Error::Stride { .. })));
 }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Activation, Csr, Kernels, MatRef, Workspace};
+use mnist_fast_kernels::{Kernels, MatRef, Sparse, Workspace};
 
 use super::Examples;
+use super::sparse::{Turned, TurnedLayer, skips};
 use crate::network::Network;
 use crate::shared::{SharedBuffer, SharedMatrix};
 
@@ -75,28 +76,29 @@ impl Activations {
             .expect("matrices of the network's shapes");
     }
 
-    /// Runs the first layer on `rows` of its sparse input `x` (which has those rows only), for some columns of its output.
+    /// The same, leaving out the input's zeros.
     ///
     /// # Safety
-    /// No other reference to these rows and columns of the output lives.
-    pub(super) unsafe fn forward_sparse(
+    /// As for [`Activations::forward_layer`].
+    pub(super) unsafe fn forward_layer_sparse<'a>(
         &self,
         kernels: Kernels,
         network: &Network,
-        x: Csr<'_>,
+        l: usize,
+        x: impl Into<Sparse<'a>>,
         (rows, columns): (&Range<usize>, Range<usize>),
     ) {
-        let layer = &network.layers()[0];
+        let layer = &network.layers()[l];
         let weights = layer.weights.read(0..layer.inputs(), columns.clone());
         let biases = layer.biases.part(columns.clone());
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[0].write(rows.clone(), columns) };
+        let y = unsafe { self.outputs[l].write(rows.clone(), columns) };
         kernels
             .dense_forward_sparse(x, weights, biases, layer.activation(), y)
             .expect("matrices of the network's shapes");
     }
 
-    /// Runs the layers after the first on `rows`.
+    /// Runs the layers after the first on `rows`, leaving out zeros where that pays if `sparse`.
     ///
     /// # Safety
     /// No other reference to these rows of their outputs lives.
@@ -105,12 +107,20 @@ impl Activations {
         kernels: Kernels,
         network: &Network,
         rows: &Range<usize>,
+        sparse: bool,
         workspace: &mut Workspace<'_>,
     ) {
         for (l, layer) in network.layers().iter().enumerate().skip(1) {
             let x = rows_of(&self.outputs[l - 1], rows);
+            let part = (rows, 0..layer.outputs());
             // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
-            unsafe { self.forward_layer(kernels, network, l, x, (rows, 0..layer.outputs()), workspace) };
+            unsafe {
+                if sparse && skips(network, l) {
+                    self.forward_layer_sparse(kernels, network, l, x, part);
+                } else {
+                    self.forward_layer(kernels, network, l, x, part, workspace);
+                }
+            }
         }
     }
 
@@ -144,19 +154,29 @@ impl Activations {
         kernels: Kernels,
         network: &Network,
         rows: &Range<usize>,
+        sparse: Option<&Turned>,
         workspace: &mut Workspace<'_>,
     ) {
         for l in (1..self.deltas.len()).rev() {
             // The input of layer l is the output of the one below, whose mask this is.
             let below = &network.layers()[l - 1];
-            let active =
-                (below.activation() == Activation::Relu).then(|| rows_of(&self.outputs[l - 1], rows));
+            let active = below.is_relu().then(|| rows_of(&self.outputs[l - 1], rows));
             let delta = rows_of(&self.deltas[l], rows);
             // SAFETY: as the caller vouches; delta l is another matrix.
             let dx = unsafe { self.deltas[l - 1].write(rows.clone(), 0..below.outputs()) };
-            kernels
-                .dense_input_gradient(delta, network.layers()[l].weights(), active, dx, workspace)
-                .expect("matrices of the network's shapes");
+            // The deltas of a layer with a ReLU are as sparse as its outputs.
+            let turned = sparse.and_then(|turned| turned.layer(l)).filter(|_| network.layers()[l].is_relu());
+            match turned {
+                Some(TurnedLayer { weights, .. }) => {
+                    let weights = rows_of(weights, &(0..weights.rows()));
+                    kernels.dense_input_gradient_sparse(delta, weights, active, dx)
+                }
+                None => {
+                    let weights = network.layers()[l].weights();
+                    kernels.dense_input_gradient(delta, weights, active, dx, workspace)
+                }
+            }
+            .expect("matrices of the network's shapes");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Evaluation: the network as it is, on examples in order.
 
-use mnist_fast_kernels::split;
+use mnist_fast_kernels::{ByteRows, split};
 
 use super::activations::{gather, rows_of};
 use super::{Examples, Trainer, Worker};
@@ -34,33 +34,31 @@ impl Trainer {
     /// blocks or threads.
     pub fn evaluate(&mut self, examples: Examples<'_>) -> Metrics {
         self.evaluated.reserve(examples.len());
-        let Trainer { kernels, team, network, workers, evaluated: Results { losses, predictions }, .. } =
-            self;
-        let (kernels, network, threads) = (*kernels, &*network, team.threads());
+        let Trainer { kernels, team, settings, network, workers, evaluated, .. } = self;
+        let Results { losses, predictions } = evaluated;
+        let (kernels, network, threads, sparse) = (*kernels, &*network, team.threads(), settings.sparse);
         team.run(|t| {
             let mut worker = workers[t].lock().expect("a worker's panic ends the run");
             let own = split(examples.len(), 1, threads, t);
             for start in own.clone().step_by(BLOCK) {
                 let images = start..own.end.min(start + BLOCK);
                 let rows = 0..images.len();
-                let Worker { workspace, x, compressed, evaluation: block, .. } = &mut *worker;
+                let Worker { workspace, x, evaluation: block, .. } = &mut *worker;
                 let labels = examples.labels[images.clone()].iter().map(|label| u32::from(*label));
                 block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
                 let first = (&rows, 0..network.layers()[0].outputs());
-                // SAFETY: the block and the compressed input are this thread's, and so is this range of losses and predictions.
+                // SAFETY: the block is this thread's, and so is this range of losses and predictions.
                 unsafe {
-                    match compressed {
-                        Some(x) => {
-                            x.fill(kernels, examples, images.clone(), 0);
-                            let x = x.view(rows.len(), network.inputs());
-                            block.forward_sparse(kernels, network, x, first);
-                        }
-                        None => {
-                            gather(kernels, x, examples, images.clone());
-                            block.forward_layer(kernels, network, 0, rows_of(x, &rows), first, workspace);
-                        }
+                    if sparse {
+                        let part = examples.range(images.clone());
+                        let len = network.inputs();
+                        let x = ByteRows::new(part.images, rows.len(), len, len).expect("whole images");
+                        block.forward_layer_sparse(kernels, network, 0, x, first);
+                    } else {
+                        gather(kernels, x, examples, images.clone());
+                        block.forward_layer(kernels, network, 0, rows_of(x, &rows), first, workspace);
                     }
-                    block.forward(kernels, network, &rows, workspace);
+                    block.forward(kernels, network, &rows, sparse, workspace);
                     block.loss(kernels, &rows, None);
                     losses.write(images.clone()).copy_from_slice(block.losses.part(rows.clone()));
                     predictions.write(images).copy_from_slice(block.predictions.part(rows));

@@ -18,7 +18,7 @@ use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
-use sparse::{CompressedRows, SparseInput};
+use sparse::Turned;
 
 pub use sparse::density;
 
@@ -104,8 +104,8 @@ pub struct Trainer {
     state: Vec<LayerState>,
     batch: Activations,
     workers: Vec<Mutex<Worker>>,
-    /// Room for a batch's compressed input, where input is taken as sparse.
-    sparse: Option<SparseInput>,
+    /// Where zeros are left out.
+    sparse: Option<Turned>,
     order: Vec<u32>,
     evaluated: evaluate::Results,
     steps_done: Arc<AtomicUsize>,
@@ -122,8 +122,6 @@ struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
-    /// The same, compressed.
-    compressed: Option<CompressedRows>,
     /// For each row of the first layer's state, the decay that this thread's columns owe it.
     deferred: Vec<u32>,
     /// Room for the gradient of a layer's biases.
@@ -162,8 +160,7 @@ impl Trainer {
             weights: SharedMatrix::new(layer.inputs(), layer.outputs()),
             biases: SharedBuffer::new(layer.outputs()),
         });
-        let sparse =
-            if settings.sparse { SparseInput::new(settings.batch_size, network.inputs()) } else { None };
+        let sparse = settings.sparse.then(|| Turned::new(&network, settings.batch_size));
         let widest = network.layers().iter().map(Layer::outputs).max().unwrap_or(0);
         let worker = || {
             Mutex::new(Worker {
@@ -172,7 +169,6 @@ impl Trainer {
                     if sparse.is_some() { 0 } else { settings.batch_size.max(evaluate::BLOCK) },
                     network.inputs(),
                 ),
-                compressed: sparse.as_ref().map(|_| CompressedRows::new(evaluate::BLOCK, network.inputs())),
                 deferred: if sparse.is_some() { vec![0; network.inputs()] } else { vec![] },
                 gradient: vec![0.0; widest],
                 evaluation: Activations::new(&network, evaluate::BLOCK),
@@ -225,7 +221,7 @@ impl Trainer {
         self.steps_done.store(0, Relaxed);
         let mut sums = Metrics::zero();
         let batch_size = self.settings.batch_size;
-        self.prepare(examples, order.chunks(batch_size).next().unwrap_or(&[]));
+        self.turn_weights();
         let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
             let next =
                 order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);

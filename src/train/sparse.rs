@@ -1,17 +1,23 @@
-//! Sparse input: most pixels of a digit are 0, and a product need not touch what they would multiply.
+//! Leaving out zeros: most pixels of a digit are 0, and so is about half of what a ReLU gives. A product need not touch what they
+//! would multiply, and its bits stay the same.
 //!
-//! A batch is compressed twice: by images for the forward pass, and by pixels for the gradient of layer 1. Threads share
-//! the work, each writing its own rows of one matrix, which is why every row has room for all of its elements.
+//! Forward, the kernels skip zeros where the bytes or floats lie. The other two products want them turned over: the
+//! gradient of weights takes the input by columns, and the input gradient takes the weights by columns. Those copies are
+//! here, filled by all threads in shares.
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Csr, Kernels};
+use mnist_fast_kernels::{ByteRows, Kernels, MatRef};
 
 use super::Examples;
-use crate::shared::SharedBuffer;
+use crate::network::{Layer, Network};
+use crate::shared::{SharedBuffer, SharedMatrix};
 
 /// Examples that are looked at to measure density.
 const SAMPLE: usize = 1000;
+
+/// Outputs from which on a layer after the first skips its input's zeros: with fewer, vectors are mostly empty.
+const ENOUGH_OUTPUTS: usize = 64;
 
 /// The share of pixels that are not 0, by a sample from all over the set.
 pub fn density(examples: Examples<'_>) -> f64 {
@@ -25,117 +31,92 @@ pub fn density(examples: Examples<'_>) -> f64 {
     nonzero as f64 / pixels.max(1) as f64
 }
 
-/// Rows of nonzeros, with room for every element of each row.
-pub(super) struct CompressedRows {
-    /// Elements of a row.
-    columns: usize,
-    room: usize,
-    starts: Vec<u32>,
-    ends: SharedBuffer<u32>,
-    indices: SharedBuffer<u32>,
-    values: SharedBuffer<f32>,
+/// Whether layer `l` skips the zeros that a ReLU below it made.
+pub(super) fn skips(network: &Network, l: usize) -> bool {
+    let below = l.checked_sub(1).map(|below| &network.layers()[below]);
+    below.is_some_and(Layer::is_relu) && network.layers()[l].outputs() >= ENOUGH_OUTPUTS
 }
 
-impl CompressedRows {
-    /// Whether positions in such a matrix fit its indices.
-    pub(super) fn fits(rows: usize, columns: usize) -> bool {
-        rows.checked_mul(Kernels::room(columns)).is_some_and(|len| u32::try_from(len).is_ok())
-    }
-
-    /// Room for `rows` rows of `columns` elements; see [`CompressedRows::fits`].
-    pub(super) fn new(rows: usize, columns: usize) -> Self {
-        let room = Kernels::room(columns);
-        CompressedRows {
-            columns,
-            room,
-            starts: (0..rows).map(|row| (row * room) as u32).collect(),
-            ends: SharedBuffer::new(rows),
-            indices: SharedBuffer::new(rows * room),
-            values: SharedBuffer::new(rows * room),
-        }
-    }
-
-    /// The first `rows` rows, which have been filled with nonzeros of the first `columns` elements.
-    pub(super) fn view(&self, rows: usize, columns: usize) -> Csr<'_> {
-        let ends = self.ends.part(0..rows);
-        // SAFETY: the kernels that filled these rows left increasing positions below `columns` between a row's start and
-        // its end, which is inside of its room.
-        unsafe {
-            Csr::new_unchecked(columns, &self.starts[..rows], ends, self.indices.all(), self.values.all())
-        }
-    }
-
-    /// Compresses the images at `images` to the rows from `row` on.
-    ///
-    /// # Safety
-    /// No other reference to these rows lives.
-    pub(super) unsafe fn fill(
-        &self,
-        kernels: Kernels,
-        examples: Examples<'_>,
-        images: impl Iterator<Item = usize>,
-        row: usize,
-    ) {
-        for (row, image) in (row..).zip(images) {
-            let part = row * self.room..row * self.room + self.columns;
-            // SAFETY: as the caller vouches.
-            let (indices, values, end) = unsafe {
-                (self.indices.write(part.clone()), self.values.write(part), self.ends.write(row..row + 1))
-            };
-            let count = kernels.compress_u8(examples.image(image), indices, values);
-            end[0] = self.starts[row] + count.expect("the network has one input per pixel") as u32;
-        }
-    }
-
-    /// Compresses the pixels in `pixels`, a row each, of the images at `images`.
-    ///
-    /// # Safety
-    /// No other reference to these rows lives.
-    pub(super) unsafe fn fill_transposed(
-        &self,
-        kernels: Kernels,
-        examples: Examples<'_>,
-        images: &[u32],
-        pixels: Range<usize>,
-    ) {
-        let part = pixels.start * self.room..pixels.end * self.room;
-        // SAFETY: as the caller vouches.
-        let (indices, values, ends) = unsafe {
-            (self.indices.write(part.clone()), self.values.write(part), self.ends.write(pixels.clone()))
-        };
-        let len = examples.image_len();
-        kernels
-            .compress_columns_u8(
-                examples.images,
-                len,
-                images,
-                pixels.clone(),
-                self.room,
-                indices,
-                values,
-                ends,
-            )
-            .expect("images of the dataset, and room for a batch of them");
-        // The kernel counts.
-        ends.iter_mut().zip(&self.starts[pixels]).for_each(|(end, start)| *end += start);
-    }
+/// What is turned over for a batch.
+pub(super) struct Turned {
+    /// Inputs x batch, rows `stride` bytes apart.
+    pixels: SharedBuffer<u8>,
+    stride: usize,
+    /// For layers that skip zeros.
+    layers: Vec<Option<TurnedLayer>>,
 }
 
-/// A batch's input in both forms.
-pub(super) struct SparseInput {
-    /// Batch x inputs.
-    pub(super) x: CompressedRows,
+/// A layer that skips zeros.
+pub(super) struct TurnedLayer {
     /// Inputs x batch.
-    pub(super) transposed: CompressedRows,
+    pub(super) input: SharedMatrix,
+    /// Outputs x inputs.
+    pub(super) weights: SharedMatrix,
 }
 
-impl SparseInput {
-    /// Room for batches of `batch` images of `inputs` pixels, or nothing where positions would not fit.
-    pub(super) fn new(batch: usize, inputs: usize) -> Option<Self> {
-        let fits = CompressedRows::fits(batch, inputs) && CompressedRows::fits(inputs, batch);
-        fits.then(|| SparseInput {
-            x: CompressedRows::new(batch, inputs),
-            transposed: CompressedRows::new(inputs, batch),
-        })
+impl Turned {
+    pub(super) fn new(network: &Network, batch: usize) -> Self {
+        let stride = Kernels::room(batch);
+        let layer = |(l, layer): (usize, &Layer)| {
+            skips(network, l).then(|| TurnedLayer {
+                input: SharedMatrix::new(layer.inputs(), batch),
+                weights: SharedMatrix::new(layer.outputs(), layer.inputs()),
+            })
+        };
+        Turned {
+            pixels: SharedBuffer::new(network.inputs() * stride),
+            stride,
+            layers: network.layers().iter().enumerate().map(layer).collect(),
+        }
     }
+
+    /// Layer `l`, if it skips zeros.
+    pub(super) fn layer(&self, l: usize) -> Option<&TurnedLayer> {
+        self.layers[l].as_ref()
+    }
+
+    /// All pixels of a batch of `images`, a row each.
+    pub(super) fn pixels(&self, images: usize) -> ByteRows<'_> {
+        let pixels = self.pixels.all().len() / self.stride;
+        ByteRows::new(self.pixels.all(), pixels, images, self.stride).expect("room for a whole batch")
+    }
+
+    /// Turns over some pixels of the images `from`.
+    ///
+    /// # Safety
+    /// No other reference to these pixels' rows lives.
+    pub(super) unsafe fn turn_pixels(&self, kernels: Kernels, from: ByteRows<'_>, pixels: Range<usize>) {
+        let part = pixels.start * self.stride..pixels.end * self.stride;
+        // SAFETY: as the caller vouches.
+        let to = unsafe { self.pixels.write(part) };
+        kernels.transpose_u8(from, pixels, to, self.stride).expect("room for a whole batch");
+    }
+}
+
+impl TurnedLayer {
+    /// Turns over some columns of the layer's input, of a whole batch.
+    ///
+    /// # Safety
+    /// No other reference to these rows of the copy lives.
+    pub(super) unsafe fn turn_input(&self, kernels: Kernels, x: MatRef<'_>, rows: Range<usize>) {
+        // SAFETY: as the caller vouches.
+        let to = unsafe { self.input.write(rows, 0..x.rows()) };
+        kernels.transpose(x, to).expect("room for a whole batch");
+    }
+
+    /// Turns over some rows of the layer's weights.
+    ///
+    /// # Safety
+    /// No other reference to these columns of the copy lives, and nobody writes these rows.
+    pub(super) unsafe fn turn_weights(&self, kernels: Kernels, layer: &Layer, rows: Range<usize>) {
+        let from = layer.weights.read(rows.clone(), 0..layer.outputs());
+        // SAFETY: as the caller vouches.
+        let to = unsafe { self.weights.write(0..layer.outputs(), rows) };
+        kernels.transpose(from, to).expect("the copy has the layer's shape");
+    }
+}
+
+/// The images of a batch, where they lie in the dataset.
+pub(super) fn batch_of<'a>(examples: Examples<'a>, images: &'a [u32]) -> ByteRows<'a> {
+    ByteRows::select(examples.images, examples.image_len(), images).expect("images of the dataset")
 }

@@ -3,14 +3,13 @@
 //! ```text
 //! layer 1  every thread its columns:  forward
 //! images   every thread its images:   the other layers forward, softmax and loss, deltas back to layer 1
-//!          every thread its pixels:   the batch's input, compressed by pixels           (sparse input only)
+//!          every thread its pixels:   the batch's input, turned over                    (sparse input only)
 //! update   every thread its weights:  gradient and optimizer in one pass; layer 1 by columns, the others by rows
-//!          every thread its images:   the next batch's input, compressed by images      (sparse input only)
 //! ```
 //!
 //! Layer 1 is most of the weights. Split by columns, its weights and their optimizer state are only ever touched by
 //! the thread that owns them, and stay in that core's cache. Dense input costs every thread a gathered batch of its own for
-//! that; sparse input is compressed once, in shares.
+//! that; sparse input is read where it lies (`sparse.rs`).
 //!
 //! Threads split outputs, never sums: each gradient element is one chain over the whole batch in order, so
 //! the bits do not depend on the number of threads. Nor do they depend on leaving out the terms of pixels that are 0.
@@ -18,6 +17,7 @@
 use mnist_fast_kernels::{prefetch, split};
 
 use super::activations::{gather, rows_of};
+use super::sparse::batch_of;
 use super::update::Update;
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
@@ -30,7 +30,7 @@ const PIECES: usize = 16;
 
 impl Trainer {
     /// One step on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
-    /// former, from before the update. Sparse input has been prepared ([`Trainer::prepare`]).
+    /// former, from before the update. [`Trainer::turn_weights`] was called once.
     pub(super) fn step(&mut self, examples: Examples<'_>, images: &[u32], next: &[u32]) -> Metrics {
         let Trainer { kernels, team, settings, network, state, batch, workers, sparse, .. } = self;
         for (label, image) in batch.labels.all_mut().iter_mut().zip(images) {
@@ -49,18 +49,14 @@ impl Trainer {
                 return;
             }
             let part = (&all, columns);
-            // SAFETY: in this phase a thread writes its own columns of the first output only; the compressed input is only
-            // read.
+            // SAFETY: in this phase a thread writes its own columns of the first output only.
             unsafe {
-                match sparse {
-                    Some(input) => {
-                        batch.forward_sparse(kernels, network, input.x.view(all.len(), first.inputs()), part);
-                    }
-                    None => {
-                        let Worker { workspace, x, .. } = &mut *worker(t);
-                        gather(kernels, x, examples, images.iter().map(|image| *image as usize));
-                        batch.forward_layer(kernels, network, 0, rows_of(x, &all), part, workspace);
-                    }
+                if sparse.is_some() {
+                    batch.forward_layer_sparse(kernels, network, 0, batch_of(examples, images), part);
+                } else {
+                    let Worker { workspace, x, .. } = &mut *worker(t);
+                    gather(kernels, x, examples, images.iter().map(|image| *image as usize));
+                    batch.forward_layer(kernels, network, 0, rows_of(x, &all), part, workspace);
                 }
             };
         });
@@ -73,17 +69,17 @@ impl Trainer {
             if sparse.is_some() {
                 fetch(soon);
             }
-            // SAFETY: in this phase a thread writes its own rows of the batch's matrices and of the compressed pixels only, and
+            // SAFETY: in this phase a thread writes its own rows of the batch's matrices and of the turned pixels only, and
             // nobody writes the first output or the weights.
             unsafe {
-                batch.forward(kernels, network, &rows, workspace);
+                batch.forward(kernels, network, &rows, sparse.is_some(), workspace);
                 batch.loss(kernels, &rows, Some(all.len()));
-                if let Some(input) = sparse {
+                if let Some(turned) = sparse {
                     fetch(later);
                     let pixels = split(first.inputs(), VECTOR, threads, t);
-                    input.transposed.fill_transposed(kernels, examples, images, pixels);
+                    turned.turn_pixels(kernels, batch_of(examples, images), pixels);
                 }
-                batch.backward(kernels, network, &rows, workspace);
+                batch.backward(kernels, network, &rows, sparse, workspace);
             }
         });
 
@@ -101,50 +97,51 @@ impl Trainer {
                     let biases = if l % threads == t { 0..layer.outputs() } else { 0..0 };
                     (split(layer.inputs(), 1, threads, t), 0..layer.outputs(), biases)
                 };
-                // SAFETY: in this phase a thread writes its own part of the weights, biases and their state only; the
-                // batch's matrices and its compressed pixels are only read.
+                let turned = sparse.and_then(|turned| turned.layer(l));
+                // SAFETY: in this phase a thread writes its own part of the weights, biases, their state and their turned copies only;
+                // the batch's matrices and its turned pixels are only read.
                 unsafe {
-                    match sparse {
-                        Some(input) if l == 0 => {
-                            let pixels = input.transposed.view(layer.inputs(), all.len());
-                            update.sparse_weights(&all, pixels, columns, worker);
-                        }
-                        None if l == 0 => {
-                            // A third of the step: time to fetch the next images a few at a time.
-                            for piece in 0..PIECES {
-                                if !columns.is_empty() {
-                                    fetch(&next[split(next.len(), 1, PIECES, piece)]);
-                                }
-                                let rows = split(rows.len(), 1, PIECES, piece);
-                                update.weights(&all, rows, columns.clone(), worker);
+                    if let Some(turned) = sparse.filter(|_| l == 0) {
+                        let (pixels, deferred) = (turned.pixels(all.len()), &mut worker.deferred[..]);
+                        update.sparse_weights(&all, pixels, rows, columns, Some(deferred));
+                    } else if let Some(turned) = turned {
+                        turned.turn_input(
+                            kernels,
+                            batch.outputs[l - 1].read(all.clone(), rows.clone()),
+                            rows.clone(),
+                        );
+                        let x = turned.input.read(rows.clone(), all.clone());
+                        update.sparse_weights(&all, x, rows.clone(), columns, None);
+                        turned.turn_weights(kernels, layer, rows);
+                    } else if l == 0 {
+                        // A third of the step: time to fetch the next images a few at a time.
+                        for piece in 0..PIECES {
+                            if !columns.is_empty() {
+                                fetch(&next[split(next.len(), 1, PIECES, piece)]);
                             }
+                            let rows = split(rows.len(), 1, PIECES, piece);
+                            update.weights(&all, rows, columns.clone(), worker);
                         }
-                        _ => update.weights(&all, rows, columns, worker),
+                    } else {
+                        update.weights(&all, rows, columns, worker);
                     }
                     update.biases(&all, biases, worker);
                 }
-            }
-            if let Some(input) = sparse {
-                let rows = split(next.len(), 1, threads, t);
-                let images = next[rows.clone()].iter().map(|image| *image as usize);
-                // SAFETY: nobody reads this batch's rows any more, and a thread writes its own of the next.
-                unsafe { input.x.fill(kernels, examples, images, rows.start) };
             }
         });
         metrics
     }
 
-    /// Compresses the first batch of an epoch; each step does so for the next one.
-    pub(super) fn prepare(&mut self, examples: Examples<'_>, images: &[u32]) {
-        let Trainer { kernels, team, sparse, .. } = self;
-        let Some(input) = sparse else { return };
-        let threads = team.threads();
-        team.run(|t| {
-            let rows = split(images.len(), 1, threads, t);
-            let images = images[rows.clone()].iter().map(|image| *image as usize);
-            // SAFETY: a thread writes its own rows only, and nobody reads any.
-            unsafe { input.x.fill(*kernels, examples, images, rows.start) };
-        });
+    /// Turns over the weights of layers that skip zeros; each step does so after their update.
+    pub(super) fn turn_weights(&mut self) {
+        let Trainer { kernels, network, sparse, .. } = self;
+        let Some(turned) = sparse else { return };
+        for (l, layer) in network.layers().iter().enumerate() {
+            if let Some(turned) = turned.layer(l) {
+                // SAFETY: nobody else is here.
+                unsafe { turned.turn_weights(*kernels, layer, 0..layer.inputs()) };
+            }
+        }
     }
 
     /// Brings the optimizer's state up to date, where steps deferred some of it.

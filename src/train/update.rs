@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Csr, Kernels};
+use mnist_fast_kernels::{Kernels, Sparse};
 
 use super::activations::Activations;
 use super::{LayerState, Optimizer, Worker};
@@ -52,21 +52,23 @@ impl Update<'_> {
         .expect("matrices of the network's shapes");
     }
 
-    /// Gradient and update of some columns of weights whose input is sparse.
+    /// Gradient and update of some rows and columns of weights, leaving out the zeros of these rows' input, which is turned over.
+    /// `deferred` is as in [`Kernels::dense_weight_update_rmsprop_sparse`].
     ///
     /// # Safety
     /// No other reference to these weights and their state lives.
-    pub(super) unsafe fn sparse_weights(
+    pub(super) unsafe fn sparse_weights<'a>(
         &self,
         images: &Range<usize>,
-        transposed: Csr<'_>,
+        transposed: impl Into<Sparse<'a>>,
+        rows: Range<usize>,
         columns: Range<usize>,
-        worker: &mut Worker,
+        deferred: Option<&mut [u32]>,
     ) {
-        if columns.is_empty() {
+        if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let rows = 0..transposed.rows();
+        let transposed = transposed.into();
         let delta = self.batch.deltas[self.l].read(images.clone(), columns.clone());
         // SAFETY: as the caller vouches.
         let w = unsafe { self.network.layers()[self.l].weights.write(rows.clone(), columns.clone()) };
@@ -75,7 +77,6 @@ impl Update<'_> {
             Optimizer::RmsProp(rule) => {
                 // SAFETY: as the caller vouches.
                 let v = unsafe { self.state[self.l].weights.write(rows, columns) };
-                let deferred = Some(&mut worker.deferred[..]);
                 self.kernels.dense_weight_update_rmsprop_sparse(rule, transposed, delta, w, v, deferred)
             }
         }

@@ -17,6 +17,31 @@ impl Avx2 {
     }
 }
 
+/// Four rounds of interleaving the first eight rows with the last eight.
+///
+/// # Safety
+/// None beyond SSE2, which is part of x86-64.
+#[inline(always)]
+pub(super) unsafe fn transpose_u8_16x16(rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
+    // SAFETY: SSE2; loads and stores are of 16 bytes in arrays of as many.
+    unsafe {
+        let mut x = rows.map(|row| _mm_loadu_si128(row.as_ptr().cast()));
+        for _ in 0..4 {
+            let mut y = x;
+            for i in 0..8 {
+                y[2 * i] = _mm_unpacklo_epi8(x[i], x[i + 8]);
+                y[2 * i + 1] = _mm_unpackhi_epi8(x[i], x[i + 8]);
+            }
+            x = y;
+        }
+        let mut out = rows;
+        for (x, to) in x.into_iter().zip(&mut out) {
+            _mm_storeu_si128(to.as_mut_ptr().cast(), x);
+        }
+        out
+    }
+}
+
 /// For each mask of 8 lanes the numbers of its lanes, one after another from the lowest byte on.
 static COMPRESS: [u64; 256] = {
     let mut table = [0; 256];
@@ -260,6 +285,27 @@ impl Simd for Avx2 {
             }
             count
         })
+    }
+    #[inline(always)]
+    fn nonzero(self, x: Self::F) -> u16 {
+        with_token!({
+            let zero = _mm256_setzero_ps();
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x[0], zero)) as u16;
+            low | (_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x[1], zero)) as u16) << 8
+        })
+    }
+    #[inline(always)]
+    fn nonzero_u8(self, bytes: &[u8; 64]) -> u64 {
+        with_token!({
+            let (p, zero) = (bytes.as_ptr().cast::<__m256i>(), _mm256_setzero_si256());
+            let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_loadu_si256(p), zero)) as u32;
+            let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_loadu_si256(p.add(1)), zero)) as u32;
+            !(u64::from(low) | u64::from(high) << 32)
+        })
+    }
+    #[inline(always)]
+    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
+        with_token!(transpose_u8_16x16(rows))
     }
     #[inline(always)]
     fn bits(self, a: Self::F) -> Self::I {

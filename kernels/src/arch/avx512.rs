@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::avx2::{fold_add_256, fold_max_256};
+use super::avx2::{fold_add_256, fold_max_256, transpose_u8_16x16};
 use crate::generic::simd::{LANES, Simd};
 
 /// Proof that this CPU has AVX-512 F, VL, BW and DQ.
@@ -115,6 +115,21 @@ impl Simd for Avx512 {
             _mm512_storeu_si512(indices.cast(), _mm512_maskz_compress_epi32(m, index));
             m.count_ones() as usize
         })
+    }
+    #[inline(always)]
+    fn nonzero(self, x: __m512) -> u16 {
+        with_token!(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps()))
+    }
+    #[inline(always)]
+    fn nonzero_u8(self, bytes: &[u8; 64]) -> u64 {
+        with_token!({
+            let x = _mm512_loadu_si512(bytes.as_ptr().cast());
+            _mm512_test_epi8_mask(x, x)
+        })
+    }
+    #[inline(always)]
+    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
+        with_token!(transpose_u8_16x16(rows))
     }
     #[inline(always)]
     fn bits(self, a: __m512) -> __m512i {

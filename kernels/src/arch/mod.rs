@@ -46,7 +46,7 @@ macro_rules! stamp_table {
             adam(rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) = optimizer::adam;
             compress(x: &[f32], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress;
             compress_u8(bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress_u8;
-            compress_columns_u8(call: CompressColumns<'_>) = compress::compress_columns_u8;
+            transpose_u8(call: TransposeBytes<'_>) = transpose_bytes;
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
             scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
             exp(x: &mut [f32]) = math::exp_slice;
@@ -55,10 +55,11 @@ macro_rules! stamp_table {
         }
 
         use $crate::gemm::pack::pack_columns as pack;
+        use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
         use $crate::generic::{activation, compress, convert, dense, math, optimizer, relu, rows, softmax};
         use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
-        use $crate::table::{BinaryCrossEntropy, CompressColumns, CrossEntropy, SoftCrossEntropy};
+        use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy, TransposeBytes};
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -91,27 +92,29 @@ macro_rules! stamp_table {
         /// # Safety
         /// As for the generic kernel, and the CPU has the features.
         #[target_feature($(enable = $feature),*)]
-        unsafe fn sparse_rows<const NV: usize, const MASKED: bool>(
-            work: $crate::sparse::rows::Rows<'_>,
+        unsafe fn sparse_rows<T: $crate::sparse::terms::Terms, const NV: usize, const MASKED: bool>(
+            work: $crate::sparse::rows::Rows<T>,
             start: $crate::gemm::tile::TileStart,
             finish: $crate::gemm::tile::TileFinish,
         ) {
             // SAFETY: the features are this function's; the caller vouches for the rows.
             unsafe {
-                $crate::sparse::rows::rows::<$token, NV, MASKED>($token::new_unchecked(), work, start, finish)
+                let token = $token::new_unchecked();
+                $crate::sparse::rows::rows::<$token, T, NV, MASKED>(token, work, start, finish)
             }
         }
 
         /// # Safety
         /// As for the generic kernel, and the CPU has the features.
         #[target_feature($(enable = $feature),*)]
-        unsafe fn update_rows<const NV: usize, const MASKED: bool>(
-            work: $crate::sparse::rows::UpdateRows<'_>,
+        unsafe fn update_rows<T: $crate::sparse::terms::Terms, const NV: usize, const MASKED: bool>(
+            work: $crate::sparse::rows::UpdateRows<T>,
             update: $crate::gemm::tile::TileUpdate,
         ) {
             // SAFETY: the features are this function's; the caller vouches for the rows.
             unsafe {
-                $crate::sparse::rows::update_rows::<$token, NV, MASKED>($token::new_unchecked(), work, update)
+                let token = $token::new_unchecked();
+                $crate::sparse::rows::update_rows::<$token, T, NV, MASKED>(token, work, update)
             }
         }
 
@@ -225,7 +228,7 @@ macro_rules! stamp_table {
             rmsprop_decay,
             compress,
             compress_u8,
-            compress_columns_u8,
+            transpose_u8,
             transpose,
             unit_from_u8,
             scale_u8,
@@ -241,18 +244,28 @@ macro_rules! stamp_table {
 macro_rules! row_kernels {
     ($name:ident: $($vectors:literal)*) => {
         static $name: $crate::sparse::RowKernels = $crate::sparse::RowKernels {
-            widths: &[$($crate::sparse::RowWidth {
-                vectors: $vectors,
-                full: $crate::sparse::RowPair {
-                    rows: sparse_rows::<$vectors, false>,
-                    updates: update_rows::<$vectors, false>,
-                },
-                masked: $crate::sparse::RowPair {
-                    rows: sparse_rows::<$vectors, true>,
-                    updates: update_rows::<$vectors, true>,
-                },
-            }),*],
+            listed: row_widths!($crate::sparse::terms::Listed: $($vectors)*),
+            bytes: row_widths!($crate::sparse::terms::Bytes: $($vectors)*),
+            floats: row_widths!($crate::sparse::terms::Floats: $($vectors)*),
         };
+    };
+}
+
+/// The row kernels for one form of S.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", feature = "portable"))]
+macro_rules! row_widths {
+    ($form:ty: $($vectors:literal)*) => {
+        &[$($crate::sparse::RowWidth {
+            vectors: $vectors,
+            full: $crate::sparse::RowPair {
+                rows: sparse_rows::<$form, $vectors, false>,
+                updates: update_rows::<$form, $vectors, false>,
+            },
+            masked: $crate::sparse::RowPair {
+                rows: sparse_rows::<$form, $vectors, true>,
+                updates: update_rows::<$form, $vectors, true>,
+            },
+        }),*]
     };
 }
 

@@ -13,6 +13,7 @@ use crate::generic::{
     self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, rows, softmax,
 };
 use crate::sparse::rows::{self as sparse, Rows, UpdateRows};
+use crate::sparse::terms::Terms;
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
@@ -174,20 +175,23 @@ impl Simd for Portable {
 
 /// # Safety
 /// As for the generic kernel.
-unsafe fn sparse_rows<const NV: usize, const MASKED: bool>(
-    work: Rows<'_>,
+unsafe fn sparse_rows<T: Terms, const NV: usize, const MASKED: bool>(
+    work: Rows<T>,
     start: TileStart,
     finish: TileFinish,
 ) {
     // SAFETY: as the caller vouches.
-    unsafe { sparse::rows::<Portable, NV, MASKED>(Portable, work, start, finish) }
+    unsafe { sparse::rows::<Portable, T, NV, MASKED>(Portable, work, start, finish) }
 }
 
 /// # Safety
 /// As for the generic kernel.
-unsafe fn update_rows<const NV: usize, const MASKED: bool>(work: UpdateRows<'_>, update: TileUpdate) {
+unsafe fn update_rows<T: Terms, const NV: usize, const MASKED: bool>(
+    work: UpdateRows<T>,
+    update: TileUpdate,
+) {
     // SAFETY: as the caller vouches.
-    unsafe { sparse::update_rows::<Portable, NV, MASKED>(Portable, work, update) }
+    unsafe { sparse::update_rows::<Portable, T, NV, MASKED>(Portable, work, update) }
 }
 
 row_kernels!(ROWS: 4 2 1);
@@ -229,7 +233,7 @@ pub(crate) static TABLE: Table = Table {
     rmsprop_decay: |rule, times, v| optimizer::rmsprop_decay(Portable, rule, times, v),
     compress: |x, indices, values| compress::compress(Portable, x, indices, values),
     compress_u8: |bytes, indices, values| compress::compress_u8(Portable, bytes, indices, values),
-    compress_columns_u8: |call| compress::compress_columns_u8(Portable, call),
+    transpose_u8: |call| generic::transpose::transpose_u8(Portable, call),
     transpose: |from, to| crate::gemm::pack::pack_columns(Portable, from, to),
     unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
     scale_u8: |bytes, scale, shift, to| convert::scale_u8(Portable, bytes, scale, shift, to),

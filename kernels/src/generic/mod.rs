@@ -11,3 +11,4 @@ pub(crate) mod relu;
 pub(crate) mod rows;
 pub(crate) mod simd;
 pub(crate) mod softmax;
+pub(crate) mod transpose;

@@ -81,6 +81,39 @@ pub(crate) trait Simd: Copy {
         count
     }
 
+    /// A bit for each lane that is not zero (NaN is not).
+    #[inline(always)]
+    fn nonzero(self, x: Self::F) -> u16 {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes, x);
+        lanes.iter().enumerate().fold(0, |bits, (i, x)| bits | u16::from(*x != 0.0) << i)
+    }
+
+    /// A bit for each byte that is not zero.
+    #[inline(always)]
+    fn nonzero_u8(self, bytes: &[u8; 64]) -> u64 {
+        let mut bits = 0;
+        for (i, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+            let x = u64::from_le_bytes(*eight);
+            // The highest bit of each byte that is not zero, then those eight bits side by side.
+            let high = (((x & 0x7f7f_7f7f_7f7f_7f7f) + 0x7f7f_7f7f_7f7f_7f7f) | x) & 0x8080_8080_8080_8080;
+            bits |= ((high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        }
+        bits
+    }
+
+    /// Rows become columns.
+    #[inline(always)]
+    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
+        let mut out = rows;
+        for (i, row) in rows.iter().enumerate() {
+            for (j, byte) in row.iter().enumerate() {
+                out[j][i] = *byte;
+            }
+        }
+        out
+    }
+
     /// `m ? a : b`, lane by lane.
     fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F;
 

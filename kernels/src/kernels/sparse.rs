@@ -7,9 +7,9 @@ use super::{
     check_shape,
 };
 use crate::gemm::{Finish, Start};
-use crate::table::{CompressColumns, RmsPropF32, Spmm, SpmmUpdate, UpdateRule};
+use crate::table::{RmsPropF32, Spmm, SpmmUpdate, TransposeBytes, UpdateRule};
 use crate::view::{MatMut, MatRef};
-use crate::{Csr, Error};
+use crate::{ByteRows, Error, Sparse};
 
 impl Kernels {
     /// `C = S B + beta C` for a sparse S: S is m x k, B is k x n with contiguous rows, C is m x n (SpMM).
@@ -30,8 +30,14 @@ impl Kernels {
     /// assert_eq!(c, [50.0, 60.0, 0.0, 0.0]);
     /// # Ok::<(), mnist_fast_kernels::Error>(())
     /// ```
-    pub fn spmm(self, s: Csr<'_>, b: MatRef<'_>, beta: f32, c: MatMut<'_>) -> Result<(), Error> {
-        self.sparse_product(s, (b, "B"), Start::Beta(beta), Finish::Store, (c, "C"))
+    pub fn spmm<'a>(
+        self,
+        s: impl Into<Sparse<'a>>,
+        b: MatRef<'_>,
+        beta: f32,
+        c: MatMut<'_>,
+    ) -> Result<(), Error> {
+        self.sparse_product(s.into(), (b, "B"), Start::Beta(beta), Finish::Store, (c, "C"))
     }
 
     /// [`Kernels::dense_forward`] for a sparse X, batch x inputs; W has contiguous rows.
@@ -52,9 +58,9 @@ impl Kernels {
     /// assert_eq!(y, [2.5]);
     /// # Ok::<(), mnist_fast_kernels::Error>(())
     /// ```
-    pub fn dense_forward_sparse(
+    pub fn dense_forward_sparse<'a>(
         self,
-        x: Csr<'_>,
+        x: impl Into<Sparse<'a>>,
         w: MatRef<'_>,
         bias: &[f32],
         activation: Activation,
@@ -65,7 +71,7 @@ impl Kernels {
             Activation::Linear => Finish::Store,
             Activation::Relu => Finish::Relu,
         };
-        self.sparse_product(x, (w, "W"), Start::Bias(bias), finish, (y, "Y"))
+        self.sparse_product(x.into(), (w, "W"), Start::Bias(bias), finish, (y, "Y"))
     }
 
     /// [`Kernels::dense_input_gradient`] for a sparse delta, batch x outputs, and W^T, outputs x inputs, with contiguous
@@ -73,9 +79,9 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of W^T or `active` are not contiguous.
-    pub fn dense_input_gradient_sparse(
+    pub fn dense_input_gradient_sparse<'a>(
         self,
-        delta: Csr<'_>,
+        delta: impl Into<Sparse<'a>>,
         w_transposed: MatRef<'_>,
         active: Option<MatRef<'_>>,
         dx: MatMut<'_>,
@@ -85,21 +91,21 @@ impl Kernels {
             check_rows_are_contiguous("active", active)?;
         }
         let finish = active.map_or(Finish::Store, Finish::WherePositive);
-        self.sparse_product(delta, (w_transposed, "W^T"), Start::Beta(0.0), finish, (dx, "dX"))
+        self.sparse_product(delta.into(), (w_transposed, "W^T"), Start::Beta(0.0), finish, (dx, "dX"))
     }
 
     /// [`Kernels::dense_weight_gradient`] for a sparse input, given as X^T: inputs x batch.
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
-    pub fn dense_weight_gradient_sparse(
+    pub fn dense_weight_gradient_sparse<'a>(
         self,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         dw: MatMut<'_>,
     ) -> Result<(), Error> {
         let delta = (delta, "delta");
-        self.sparse_product(x_transposed, delta, Start::Beta(0.0), Finish::Store, (dw, "dW"))
+        self.sparse_product(x_transposed.into(), delta, Start::Beta(0.0), Finish::Store, (dw, "dW"))
     }
 
     /// [`Kernels::dense_weight_update_sgd`] for a sparse input, given as X^T: inputs x batch. Rows of W whose input is zero in
@@ -107,14 +113,14 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
-    pub fn dense_weight_update_sgd_sparse(
+    pub fn dense_weight_update_sgd_sparse<'a>(
         self,
         rule: &Sgd,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         w: MatMut<'_>,
     ) -> Result<(), Error> {
-        self.sparse_update(UpdateRule::Sgd(rule.to_f32()), x_transposed, delta, w, None)
+        self.sparse_update(UpdateRule::Sgd(rule.to_f32()), x_transposed.into(), delta, w, None)
     }
 
     /// [`Kernels::dense_weight_update_rmsprop`] for a sparse input, given as X^T: inputs x batch.
@@ -126,10 +132,10 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
-    pub fn dense_weight_update_rmsprop_sparse(
+    pub fn dense_weight_update_rmsprop_sparse<'a>(
         self,
         rule: &RmsProp,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         w: MatMut<'_>,
         v: MatMut<'_>,
@@ -141,7 +147,7 @@ impl Kernels {
         }
         let rule = rule.to_f32();
         let deferred = deferred.filter(|_| may_defer(rule));
-        self.sparse_update(UpdateRule::RmsProp(rule, v), x_transposed, delta, w, deferred)
+        self.sparse_update(UpdateRule::RmsProp(rule, v), x_transposed.into(), delta, w, deferred)
     }
 
     /// Makes good the decay that the rows of V owe, and sets the counts to zero.
@@ -168,16 +174,16 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
-    pub fn dense_weight_update_momentum_sparse(
+    pub fn dense_weight_update_momentum_sparse<'a>(
         self,
         rule: &Momentum,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         w: MatMut<'_>,
         m: MatMut<'_>,
     ) -> Result<(), Error> {
         check_shape("M", m.shape(), w.shape())?;
-        self.sparse_update(UpdateRule::Momentum(rule.to_f32(), m), x_transposed, delta, w, None)
+        self.sparse_update(UpdateRule::Momentum(rule.to_f32(), m), x_transposed.into(), delta, w, None)
     }
 
     /// [`Kernels::dense_weight_update_adam`] for a sparse input, given as X^T: inputs x batch.
@@ -185,11 +191,11 @@ impl Kernels {
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
     #[allow(clippy::too_many_arguments)] // each is another matrix
-    pub fn dense_weight_update_adam_sparse(
+    pub fn dense_weight_update_adam_sparse<'a>(
         self,
         rule: &Adam,
         iteration: u64,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         w: MatMut<'_>,
         m: MatMut<'_>,
@@ -197,7 +203,13 @@ impl Kernels {
     ) -> Result<(), Error> {
         check_shape("M", m.shape(), w.shape())?;
         check_shape("V", v.shape(), w.shape())?;
-        self.sparse_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x_transposed, delta, w, None)
+        self.sparse_update(
+            UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v),
+            x_transposed.into(),
+            delta,
+            w,
+            None,
+        )
     }
 
     /// [`Kernels::dense_weight_update_adamw`] for a sparse input, given as X^T: inputs x batch.
@@ -205,11 +217,11 @@ impl Kernels {
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
     #[allow(clippy::too_many_arguments)] // each is another matrix
-    pub fn dense_weight_update_adamw_sparse(
+    pub fn dense_weight_update_adamw_sparse<'a>(
         self,
         rule: &AdamW,
         iteration: u64,
-        x_transposed: Csr<'_>,
+        x_transposed: impl Into<Sparse<'a>>,
         delta: MatRef<'_>,
         w: MatMut<'_>,
         m: MatMut<'_>,
@@ -218,7 +230,7 @@ impl Kernels {
         check_shape("M", m.shape(), w.shape())?;
         check_shape("V", v.shape(), w.shape())?;
         let update = UpdateRule::Adam(rule.adam.to_f32(iteration, rule.weight_decay), m, v);
-        self.sparse_update(update, x_transposed, delta, w, None)
+        self.sparse_update(update, x_transposed.into(), delta, w, None)
     }
 
     /// The elements of `x` that are not zero and where they stand, increasing: one row of a [`Csr`]. Returns how many. What is after
@@ -251,39 +263,29 @@ impl Kernels {
         Ok(unsafe { (self.table.compress_u8)(bytes, indices, values) })
     }
 
-    /// Some columns of some rows of a matrix of bytes, column by column: rows of the [`Csr`] of its transpose.
-    ///
-    /// The matrix has rows of `row_len` bytes, one after another in `bytes`; `rows` are those to take, in this order. Column
-    /// `columns.start + j` has `counts[j]` nonzeros, which start at `j * room` in `indices` (positions in `rows`) and `values`
-    /// (byte / 255). `room` is at least [`Kernels::room`] of the number of rows.
+    /// Some columns of a matrix of bytes as rows of another: `to` has `columns.len()` rows, which start `stride` bytes apart and
+    /// have room for [`Kernels::room`] of the number of rows of `from` (what is after them may be overwritten).
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Range`].
-    #[allow(clippy::too_many_arguments)] // a strided matrix and three outputs
-    pub fn compress_columns_u8(
+    /// [`Error::Range`], [`Error::Length`].
+    pub fn transpose_u8(
         self,
-        bytes: &[u8],
-        row_len: usize,
-        rows: &[u32],
+        from: ByteRows<'_>,
         columns: Range<usize>,
-        room: usize,
-        indices: &mut [u32],
-        values: &mut [f32],
-        counts: &mut [u32],
+        to: &mut [u8],
+        stride: usize,
     ) -> Result<(), Error> {
-        crate::view::check_range(&columns, row_len)?;
-        let whole = bytes.len().checked_div(row_len).unwrap_or(0);
-        if let Some(row) = rows.iter().find(|row| **row as usize >= whole) {
-            return Err(Error::Range { start: *row as usize, end: *row as usize + 1, len: whole });
+        let (rows, all) = from.shape();
+        crate::view::check_range(&columns, all)?;
+        if stride < Kernels::room(rows) {
+            return Err(Error::Length { what: "stride", expected: Kernels::room(rows), found: stride });
         }
-        if room < Kernels::room(rows.len()) {
-            return Err(Error::Length { what: "room", expected: Kernels::room(rows.len()), found: room });
+        let needed = stride.saturating_mul(columns.len());
+        if to.len() < needed {
+            return Err(Error::Length { what: "to", expected: needed, found: to.len() });
         }
-        check_room(room.saturating_mul(columns.len()), indices, values)?;
-        check_len("counts", counts.len(), columns.len())?;
-        let call = CompressColumns { bytes, row_len, rows, columns, room, indices, values, counts };
         // SAFETY: a table is only held where its ISA is available (`new`).
-        unsafe { (self.table.compress_columns_u8)(call) };
+        unsafe { (self.table.transpose_u8)(TransposeBytes { from, columns, to, stride }) };
         Ok(())
     }
 
@@ -315,14 +317,16 @@ impl Kernels {
 
     fn sparse_product(
         self,
-        s: Csr<'_>,
+        s: Sparse<'_>,
         (d, d_name): (MatRef<'_>, &'static str),
         start: Start<'_>,
         finish: Finish<'_>,
         (c, c_name): (MatMut<'_>, &'static str),
     ) -> Result<(), Error> {
-        check_shape(d_name, d.shape(), (s.columns(), d.columns()))?;
-        check_shape(c_name, c.shape(), (s.rows(), d.columns()))?;
+        let (rows, columns) = s.shape();
+        check_shape(d_name, d.shape(), (columns, d.columns()))?;
+        check_shape(c_name, c.shape(), (rows, d.columns()))?;
+        check_form(s)?;
         check_rows_are_contiguous(d_name, d)?;
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.spmm)(Spmm { s, d, start, finish, c }) };
@@ -332,13 +336,15 @@ impl Kernels {
     fn sparse_update(
         self,
         rule: UpdateRule<'_>,
-        s: Csr<'_>,
+        s: Sparse<'_>,
         d: MatRef<'_>,
         w: MatMut<'_>,
         deferred: Option<&mut [u32]>,
     ) -> Result<(), Error> {
-        check_shape("delta", d.shape(), (s.columns(), d.columns()))?;
-        check_shape("W", w.shape(), (s.rows(), d.columns()))?;
+        let (rows, columns) = s.shape();
+        check_shape("delta", d.shape(), (columns, d.columns()))?;
+        check_shape("W", w.shape(), (rows, d.columns()))?;
+        check_form(s)?;
         check_rows_are_contiguous("delta", d)?;
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.spmm_update)(SpmmUpdate { s, d, rule, deferred, w }) };
@@ -349,6 +355,14 @@ impl Kernels {
 /// Whether a gradient of zero moves no weight: 0 times the rate, by a root that is not zero.
 fn may_defer(rule: RmsPropF32) -> bool {
     rule.learning_rate.is_finite() && (rule.epsilon_inside > 0.0 || rule.epsilon_outside > 0.0)
+}
+
+/// The rows of floats are contiguous.
+fn check_form(s: Sparse<'_>) -> Result<(), Error> {
+    match s {
+        Sparse::Floats(x) => check_rows_are_contiguous("the sparse matrix", x),
+        _ => Ok(()),
+    }
 }
 
 fn check_room(needed: usize, indices: &[u32], values: &[f32]) -> Result<(), Error> {

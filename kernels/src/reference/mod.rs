@@ -59,7 +59,7 @@ pub(crate) static TABLE: Table = Table {
     rmsprop_decay: sparse::rmsprop_decay,
     compress: sparse::compress,
     compress_u8: sparse::compress_u8,
-    compress_columns_u8: sparse::compress_columns_u8,
+    transpose_u8: sparse::transpose_u8,
     transpose: sparse::transpose,
     unit_from_u8: convert::unit_from_u8,
     scale_u8: convert::scale_u8,

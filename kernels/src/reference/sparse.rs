@@ -3,25 +3,47 @@
 use super::fma;
 use super::optimizer;
 use super::relu::relu_of;
+use crate::Sparse;
 use crate::gemm::{Finish, Start};
-use crate::table::{CompressColumns, RmsPropF32, Spmm, SpmmUpdate, Step, UpdateRule};
+use crate::table::{RmsPropF32, Spmm, SpmmUpdate, Step, TransposeBytes, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
-/// `c[i][j]` takes `s[i][k] d[k][j]` in increasing k, for the k that S has.
+/// Element `(i, k)`; in CSR form zero where it is not stored.
+fn element(s: Sparse<'_>, i: usize, k: usize) -> f32 {
+    match s {
+        Sparse::Csr(x) => {
+            let (indices, values) = x.row(i).unwrap_or((&[], &[]));
+            indices.iter().position(|index| *index as usize == k).map_or(0.0, |at| values[at])
+        }
+        Sparse::Bytes(x) => x.row(i).map_or(0.0, |row| f32::from(row[k]) / 255.0),
+        Sparse::Floats(x) => x.at(i, k),
+    }
+}
+
+/// `sum` and the terms `s[i][k] d[k][j]` in increasing k, where `s[i][k]` is not zero.
+fn chain(s: Sparse<'_>, d: MatRef<'_>, i: usize, j: usize, sum: f32) -> f32 {
+    if let Sparse::Csr(x) = s {
+        let (indices, values) = x.row(i).unwrap_or((&[], &[]));
+        return indices.iter().zip(values).fold(sum, |sum, (k, x)| fma(*x, d.at(*k as usize, j), sum));
+    }
+    (0..d.rows()).fold(sum, |sum, k| {
+        let x = element(s, i, k);
+        if x == 0.0 { sum } else { fma(x, d.at(k, j), sum) }
+    })
+}
+
+/// `c[i][j]` takes `s[i][k] d[k][j]` in increasing k, for the k where S is not zero.
 pub(super) fn spmm(call: Spmm<'_>) {
     let Spmm { s, d, start, finish, mut c } = call;
     for i in 0..c.rows() {
-        let (indices, values) = s.row(i).unwrap_or((&[], &[]));
         let Some(row) = c.row_mut(i) else { continue };
         for (j, c) in row.iter_mut().enumerate() {
-            let mut sum = match start {
+            let sum = match start {
                 Start::Bias(bias) => bias[j],
                 Start::Beta(0.0) => 0.0,
                 Start::Beta(beta) => beta * *c,
             };
-            for (k, x) in indices.iter().zip(values) {
-                sum = fma(*x, d.at(*k as usize, j), sum);
-            }
+            let sum = chain(s, d, i, j, sum);
             *c = match finish {
                 Finish::Store => sum,
                 Finish::Relu => relu_of(sum),
@@ -37,9 +59,8 @@ pub(super) fn spmm(call: Spmm<'_>) {
 pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
     let SpmmUpdate { s, d, mut rule, mut deferred, mut w } = call;
     for i in 0..w.rows() {
-        let (indices, values) = s.row(i).unwrap_or((&[], &[]));
         if let (Some(deferred), UpdateRule::RmsProp(rule, v)) = (&mut deferred, &mut rule) {
-            if indices.is_empty() {
+            if (0..d.rows()).all(|k| element(s, i, k) == 0.0) {
                 deferred[i] = deferred[i].saturating_add(1);
                 continue;
             }
@@ -50,11 +71,7 @@ pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
         }
         let Some(row) = w.row_mut(i) else { continue };
         for (j, w) in row.iter_mut().enumerate() {
-            let mut sum = 0.0;
-            for (k, x) in indices.iter().zip(values) {
-                sum = fma(*x, d.at(*k as usize, j), sum);
-            }
-            let step = Step { w: core::slice::from_mut(w), gradient: &[sum] };
+            let step = Step { w: core::slice::from_mut(w), gradient: &[chain(s, d, i, j, 0.0)] };
             match &mut rule {
                 UpdateRule::Sgd(rule) => optimizer::sgd(*rule, step),
                 UpdateRule::RmsProp(rule, v) => {
@@ -108,19 +125,13 @@ pub(super) fn compress_u8(bytes: &[u8], indices: &mut [u32], values: &mut [f32])
     count
 }
 
-/// Column after column.
-pub(super) fn compress_columns_u8(call: CompressColumns<'_>) {
-    let CompressColumns { bytes, row_len, rows, columns, room, indices, values, counts } = call;
+/// Byte by byte.
+pub(super) fn transpose_u8(call: TransposeBytes<'_>) {
+    let TransposeBytes { from, columns, to, stride } = call;
     for (j, column) in columns.enumerate() {
-        let mut count = 0;
-        for (i, row) in rows.iter().enumerate() {
-            let byte = bytes[*row as usize * row_len + column];
-            if byte != 0 {
-                (indices[j * room + count], values[j * room + count]) = (i as u32, f32::from(byte) / 255.0);
-                count += 1;
-            }
+        for i in 0..from.shape().0 {
+            to[j * stride + i] = from.row(i).map_or(0, |row| row[column]);
         }
-        counts[j] = count as u32;
     }
 }
 

@@ -1,77 +1,84 @@
-//! SpMM: `C = start + S D` for a sparse S in CSR form and a dense D, with the fused ends of the dense product.
+//! SpMM: `C = start + S D` for a sparse S and a dense D, with the fused ends of the dense product. S comes compressed by
+//! rows, or as bytes or floats whose zeros are left out (`terms.rs`).
 //!
 //! ```text
 //! loop 1  panels of n       up to 64 columns: accumulators stay in registers
-//! loop 2  groups of rows    each row has a cursor into its nonzeros
-//! loop 3  blocks of k       as many rows of D as fit into L1 beside the rest
+//! loop 2  groups of rows    so that a compressed row's position in its list has a place
+//! loop 3  blocks of k       as many rows of D as fit into L1
 //! loop 4  rows of S         the microkernel, `rows.rs`: one row of S, one panel of C
 //! ```
 //!
 //! A term with a zero factor is left out, which changes no bit of a chain but the sign of a zero (N2 of the numerics
 //! contract); the others come in increasing k, so the result is the dense product's. The gradient of weights is the same
-//! product with X^T compressed by its rows.
+//! product with X^T.
 
 pub(crate) mod rows;
+pub(crate) mod terms;
 
-use crate::Csr;
 use crate::gemm::tile::{TileFinish, TileStart};
 use crate::gemm::{Finish, Start};
 use crate::generic::dense::tile_update;
 use crate::generic::simd::LANES;
+use crate::sparse_input::Sparse;
 use crate::table::{Spmm, SpmmUpdate};
 use rows::{Rows, RowsFn, UpdateRows, UpdateRowsFn};
+use terms::{Bytes, Dense, Floats, Listed, Terms, WORD};
 
 /// Rows of S that share a walk through D.
 const GROUP: usize = 128;
 
-/// Bytes of D that a block of k may take: most of an L1 of 32 KB.
-const BLOCK_BYTES: usize = 26 * 1024;
+/// Bytes of D that a block of k may take: about an L1.
+const BLOCK_BYTES: usize = 32 * 1024;
 
-/// The row kernels of one ISA, the widest first.
+/// The row kernels of one ISA, for each form of S.
 pub(crate) struct RowKernels {
-    pub(crate) widths: &'static [RowWidth],
+    pub(crate) listed: Widths<Listed>,
+    pub(crate) bytes: Widths<Bytes>,
+    pub(crate) floats: Widths<Floats>,
 }
 
+/// The widest first.
+pub(crate) type Widths<T> = &'static [RowWidth<T>];
+
 /// Row kernels of one width.
-pub(crate) struct RowWidth {
+pub(crate) struct RowWidth<T> {
     /// Vectors of 16 columns.
     pub(crate) vectors: usize,
-    pub(crate) full: RowPair,
+    pub(crate) full: RowPair<T>,
     /// With a masked last vector.
-    pub(crate) masked: RowPair,
+    pub(crate) masked: RowPair<T>,
 }
 
 /// A kernel that stores, and one that ends with an optimizer.
-pub(crate) struct RowPair {
-    pub(crate) rows: RowsFn,
-    pub(crate) updates: UpdateRowsFn,
+pub(crate) struct RowPair<T> {
+    pub(crate) rows: RowsFn<T>,
+    pub(crate) updates: UpdateRowsFn<T>,
 }
 
 /// One panel of C's columns.
-struct Panel<'a> {
+struct Panel<T: 'static> {
     start: usize,
     /// Columns in the last vector.
     tail: usize,
     vectors: usize,
-    kernels: &'a RowPair,
+    is_last: bool,
+    kernels: &'static RowPair<T>,
 }
 
-impl RowKernels {
-    /// C's columns in panels, each as wide as a kernel or its tail.
-    fn panels(&self, columns: usize) -> impl Iterator<Item = Panel<'_>> {
-        let mut start = 0;
-        core::iter::from_fn(move || {
-            let left = columns - start;
-            let narrowest = &self.widths[self.widths.len() - 1];
-            let width = self.widths.iter().find(|w| (w.vectors - 1) * LANES < left).unwrap_or(narrowest);
-            let here = left.min(width.vectors * LANES);
-            let tail = here.wrapping_sub((width.vectors - 1) * LANES);
-            let kernels = if tail == LANES { &width.full } else { &width.masked };
-            let panel = Panel { start, tail, vectors: width.vectors, kernels };
-            start += here;
-            (here > 0).then_some(panel)
-        })
-    }
+/// C's columns in panels, each as wide as a kernel or its tail.
+fn panels<T>(widths: Widths<T>, columns: usize) -> impl Iterator<Item = Panel<T>> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let left = columns - start;
+        let narrowest = &widths[widths.len() - 1];
+        let width = widths.iter().find(|w| (w.vectors - 1) * LANES < left).unwrap_or(narrowest);
+        let here = left.min(width.vectors * LANES);
+        let tail = here.wrapping_sub((width.vectors - 1) * LANES);
+        let kernels = if tail == LANES { &width.full } else { &width.masked };
+        let panel = Panel { start, tail, vectors: width.vectors, is_last: here == left, kernels };
+        start += here;
+        (here > 0).then_some(panel)
+    })
 }
 
 /// Runs a product with the kernels of an ISA.
@@ -79,18 +86,55 @@ impl RowKernels {
 /// # Safety
 /// The CPU has the ISA's features. Shapes agree, and the rows of D (and of a mask) are contiguous.
 pub(crate) unsafe fn run(kernels: &RowKernels, call: Spmm<'_>) {
-    let Spmm { s, d, start, finish, mut c } = call;
+    let mut cursors = [0u32; GROUP];
+    // SAFETY: the forms below are those of a checked matrix; a group's rows have their cursors.
+    unsafe {
+        match call.s {
+            Sparse::Csr(s) => run_form(kernels.listed, call, |i| listed(s, i, cursors.as_mut_ptr())),
+            Sparse::Bytes(s) => run_form(kernels.bytes, call, |i| bytes(s, i)),
+            Sparse::Floats(s) => run_form(kernels.floats, call, |i| floats(s, i)),
+        }
+    }
+}
+
+fn listed(s: crate::Csr<'_>, row: usize, cursors: *mut u32) -> Listed {
+    Listed {
+        starts: s.starts()[row..].as_ptr(),
+        ends: s.ends()[row..].as_ptr(),
+        indices: s.indices().as_ptr(),
+        values: s.values().as_ptr(),
+        cursors,
+    }
+}
+
+fn bytes(s: crate::ByteRows<'_>, row: usize) -> Bytes {
+    let (ptr, stride, columns) = (s.bytes().as_ptr(), s.stride(), s.columns());
+    match s.selection() {
+        Some(rows) => Bytes { ptr, stride, columns, rows: rows[row..].as_ptr() },
+        None => Bytes { ptr: ptr.wrapping_add(row * stride), stride, columns, rows: core::ptr::null() },
+    }
+}
+
+fn floats(s: crate::MatRef<'_>, row: usize) -> Floats {
+    let ptr = s.as_ptr().wrapping_offset(row as isize * s.row_stride());
+    Floats { ptr, stride: s.row_stride(), columns: s.columns() }
+}
+
+/// [`run`] for one form of S; `form` gives its terms from a row on.
+///
+/// # Safety
+/// As for [`run`], and the terms are those of S.
+unsafe fn run_form<T: Terms>(widths: Widths<T>, call: Spmm<'_>, mut form: impl FnMut(usize) -> T) {
+    let Spmm { d, start, finish, mut c, .. } = call;
     let (m, n) = c.shape();
     let (c_row_stride, base) = (c.leading_dimension(), c.as_mut_ptr());
-    let mut cursors = [0u32; GROUP];
-    for panel in kernels.panels(n) {
+    for panel in panels(widths, n) {
         let j = panel.start;
-        let block = (BLOCK_BYTES / (panel.vectors * LANES * size_of::<f32>())).max(1);
+        let words = BLOCK_BYTES / (panel.vectors * LANES * WORD * size_of::<f32>());
+        let block = words.max(1) * WORD;
         let blocks = d.rows().div_ceil(block).max(1);
         for i in (0..m).step_by(GROUP) {
-            let rows = m.min(i + GROUP) - i;
-            let cursors = &mut cursors[..rows];
-            cursors.copy_from_slice(&s.starts()[i..i + rows]);
+            let terms = form(i);
             for b in 0..blocks {
                 let start = match start {
                     _ if b > 0 => TileStart::Resume,
@@ -110,18 +154,15 @@ pub(crate) unsafe fn run(kernels: &RowKernels, call: Spmm<'_>) {
                     Finish::Update(_) => unreachable!("an update is a call of its own"),
                 };
                 let work = Rows {
-                    cursors,
-                    ends: &s.ends()[i..i + rows],
-                    indices: s.indices().as_ptr(),
-                    values: s.values().as_ptr(),
-                    limit: d.rows().min((b + 1) * block),
-                    d: d.as_ptr().wrapping_add(j),
-                    d_row_stride: d.row_stride(),
+                    terms,
+                    rows: m.min(i + GROUP) - i,
+                    block: (b * block, d.rows().min((b + 1) * block)),
+                    d: Dense { ptr: d.as_ptr().wrapping_add(j), row_stride: d.row_stride() },
                     c: base.wrapping_add(i * c_row_stride + j),
                     c_row_stride,
                     tail: panel.tail,
                 };
-                // SAFETY: these rows and the panel's columns are inside of C and, by the CSR's invariant, of D; the caller
+                // SAFETY: these rows and the panel's columns are inside of C and, by the form's invariant, of D; the caller
                 // vouches for the ISA.
                 unsafe { (panel.kernels.rows)(work, start, finish) };
             }
@@ -134,33 +175,38 @@ pub(crate) unsafe fn run(kernels: &RowKernels, call: Spmm<'_>) {
 /// # Safety
 /// As for [`run`]; the optimizer's state has the shape of the weights.
 pub(crate) unsafe fn run_update(kernels: &RowKernels, call: SpmmUpdate<'_>) {
-    let SpmmUpdate { s, d, rule, mut deferred, mut w } = call;
-    let update = tile_update(rule);
-    let (w_row_stride, base) = (w.leading_dimension(), w.as_mut_ptr());
-    for panel in kernels.panels(w.columns()) {
-        let work = UpdateRows {
-            starts: s.starts(),
-            ends: s.ends(),
-            indices: s.indices().as_ptr(),
-            values: s.values().as_ptr(),
-            d: d.as_ptr().wrapping_add(panel.start),
-            d_row_stride: d.row_stride(),
-            w: base.wrapping_add(panel.start),
-            w_row_stride,
-            tail: panel.tail,
-            deferred: deferred.as_deref(),
-        };
-        // SAFETY: as in `run`.
-        unsafe { (panel.kernels.updates)(work, update.from(0, panel.start)) };
-    }
-    if let Some(deferred) = &mut deferred {
-        settle(s, deferred);
+    // SAFETY: as in `run`; there is one block, so that no cursor is needed.
+    unsafe {
+        match call.s {
+            Sparse::Csr(s) => run_update_form(kernels.listed, call, listed(s, 0, core::ptr::null_mut())),
+            Sparse::Bytes(s) => run_update_form(kernels.bytes, call, bytes(s, 0)),
+            Sparse::Floats(s) => run_update_form(kernels.floats, call, floats(s, 0)),
+        }
     }
 }
 
-/// What each row of state still owes after an update: one step more where the row was empty, nothing where it was not.
-pub(crate) fn settle(s: Csr<'_>, deferred: &mut [u32]) {
-    for (owed, (start, end)) in deferred.iter_mut().zip(s.starts().iter().zip(s.ends())) {
-        *owed = if start == end { owed.saturating_add(1) } else { 0 };
+/// [`run_update`] for one form of S.
+///
+/// # Safety
+/// As for [`run_update`], and the terms are those of S.
+unsafe fn run_update_form<T: Terms>(widths: Widths<T>, call: SpmmUpdate<'_>, terms: T) {
+    let SpmmUpdate { d, rule, deferred, mut w, .. } = call;
+    let update = tile_update(rule);
+    let (rows, w_row_stride, base) = (w.rows(), w.leading_dimension(), w.as_mut_ptr());
+    let deferred = deferred.map_or(core::ptr::null_mut(), |deferred| deferred.as_mut_ptr());
+    for panel in panels(widths, w.columns()) {
+        let work = UpdateRows {
+            terms,
+            rows,
+            depth: d.rows(),
+            d: Dense { ptr: d.as_ptr().wrapping_add(panel.start), row_stride: d.row_stride() },
+            w: base.wrapping_add(panel.start),
+            w_row_stride,
+            tail: panel.tail,
+            deferred,
+            is_last: panel.is_last,
+        };
+        // SAFETY: as in `run_form`; there is a number in `deferred` for each row.
+        unsafe { (panel.kernels.updates)(work, update.from(0, panel.start)) };
     }
 }

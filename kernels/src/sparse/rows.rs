@@ -12,21 +12,19 @@
 //! chains to hide the latency of one multiply-add a cycle; the loop's exit, which no branch predictor foresees, is what
 //! short rows pay for.
 
+use super::terms::{Dense, Terms};
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate, load, store};
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
 use crate::generic::simd::Simd;
 
 /// Some rows of S, one block of k, one panel of C.
-pub(crate) struct Rows<'a> {
-    /// Where each row goes on in `indices` and `values`; where it stopped, afterwards.
-    pub(crate) cursors: &'a mut [u32],
-    pub(crate) ends: &'a [u32],
-    pub(crate) indices: *const u32,
-    pub(crate) values: *const f32,
-    /// The first row of D past the block.
-    pub(crate) limit: usize,
-    pub(crate) d: *const f32,
-    pub(crate) d_row_stride: isize,
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<T> {
+    pub(crate) terms: T,
+    pub(crate) rows: usize,
+    /// The block's first k, and the first one past it.
+    pub(crate) block: (usize, usize),
+    pub(crate) d: Dense,
     pub(crate) c: *mut f32,
     pub(crate) c_row_stride: usize,
     /// Columns in the last vector, 1..=16; only a masked kernel looks at it.
@@ -34,34 +32,36 @@ pub(crate) struct Rows<'a> {
 }
 
 /// All rows of S, whose products with a panel of D are gradients of weights.
-pub(crate) struct UpdateRows<'a> {
-    pub(crate) starts: &'a [u32],
-    pub(crate) ends: &'a [u32],
-    pub(crate) indices: *const u32,
-    pub(crate) values: *const f32,
-    pub(crate) d: *const f32,
-    pub(crate) d_row_stride: isize,
+#[derive(Clone, Copy)]
+pub(crate) struct UpdateRows<T> {
+    pub(crate) terms: T,
+    pub(crate) rows: usize,
+    /// All of k.
+    pub(crate) depth: usize,
+    pub(crate) d: Dense,
     pub(crate) w: *mut f32,
     pub(crate) w_row_stride: usize,
     pub(crate) tail: usize,
-    /// Steps with a gradient of zero that each row of RMSprop's state still owes: then empty rows are left out.
-    pub(crate) deferred: Option<&'a [u32]>,
+    /// Steps with a gradient of zero that each row of RMSprop's state owes, so that empty rows are left out; or null.
+    pub(crate) deferred: *mut u32,
+    /// Whether this is the last panel, which brings `deferred` up to date.
+    pub(crate) is_last: bool,
 }
 
 /// A kernel of one ISA with its width built in.
-pub(crate) type RowsFn = unsafe fn(Rows<'_>, TileStart, TileFinish);
+pub(crate) type RowsFn<T> = unsafe fn(Rows<T>, TileStart, TileFinish);
 /// The same, ending with an optimizer.
-pub(crate) type UpdateRowsFn = unsafe fn(UpdateRows<'_>, TileUpdate);
+pub(crate) type UpdateRowsFn<T> = unsafe fn(UpdateRows<T>, TileUpdate);
 
 /// Computes the rows, `NV` vectors each, the last one masked to `tail` columns if `MASKED`.
 ///
 /// # Safety
-/// The cursors and ends are inside of the indices and values, the indices inside of D; everything that the pointers and
-/// strides reach can be read, and C written.
+/// The terms are inside of their matrix and of D; everything that the pointers and strides reach can be read, and C
+/// written.
 #[inline(always)]
-pub(crate) unsafe fn rows<S: Simd, const NV: usize, const MASKED: bool>(
+pub(crate) unsafe fn rows<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
     s: S,
-    t: Rows<'_>,
+    t: Rows<T>,
     start: TileStart,
     finish: TileFinish,
 ) {
@@ -69,7 +69,7 @@ pub(crate) unsafe fn rows<S: Simd, const NV: usize, const MASKED: bool>(
     unsafe {
         let mask = s.first(t.tail);
         let zero = s.splat(0.0);
-        for (i, (cursor, end)) in t.cursors.iter_mut().zip(t.ends).enumerate() {
+        for i in 0..t.rows {
             let c = t.c.add(i * t.c_row_stride);
             let mut acc = [zero; NV];
             match start {
@@ -90,20 +90,7 @@ pub(crate) unsafe fn rows<S: Simd, const NV: usize, const MASKED: bool>(
                     }
                 }
             }
-            let mut at = *cursor as usize;
-            while at < *end as usize {
-                let k = *t.indices.add(at) as usize;
-                if k >= t.limit {
-                    break;
-                }
-                let x = s.splat(*t.values.add(at));
-                let row = t.d.offset(k as isize * t.d_row_stride);
-                for (v, y) in acc.iter_mut().enumerate() {
-                    *y = s.fma(x, load::<S, NV, MASKED>(s, row, v, mask), *y);
-                }
-                at += 1;
-            }
-            *cursor = at as u32;
+            let mut acc = t.terms.add::<S, NV, MASKED>(s, i, t.block, t.d, mask, acc);
             match finish {
                 TileFinish::Store => {}
                 TileFinish::Relu => {
@@ -130,9 +117,9 @@ pub(crate) unsafe fn rows<S: Simd, const NV: usize, const MASKED: bool>(
 /// # Safety
 /// As for [`rows`]; the optimizer's state can be read and written.
 #[inline(always)]
-pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
+pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
     s: S,
-    t: UpdateRows<'_>,
+    t: UpdateRows<T>,
     update: TileUpdate,
 ) {
     // SAFETY: as in `rows`.
@@ -141,12 +128,12 @@ pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
         match update {
             TileUpdate::Sgd(rule) => {
                 let rule = SgdVectors::new(s, rule);
-                for i in 0..t.starts.len() {
+                for i in 0..t.rows {
                     // A gradient of zero moves nothing.
-                    if t.starts[i] == t.ends[i] {
+                    if t.terms.is_empty(s, i) {
                         continue;
                     }
-                    let (w, g) = (t.w.add(i * t.w_row_stride), gradient::<S, NV, MASKED>(s, &t, i, mask));
+                    let (w, g) = (t.w.add(i * t.w_row_stride), gradient::<S, T, NV, MASKED>(s, &t, i, mask));
                     for (v, g) in g.into_iter().enumerate() {
                         let moved = rule.step(s, load::<S, NV, MASKED>(s, w, v, mask), g);
                         store::<S, NV, MASKED>(s, w, v, mask, moved);
@@ -155,17 +142,25 @@ pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
             }
             TileUpdate::RmsProp(rule, state) => {
                 let rule = RmsPropVectors::new(s, rule);
-                for i in 0..t.starts.len() {
-                    if t.deferred.is_some() && t.starts[i] == t.ends[i] {
-                        continue;
-                    }
+                for i in 0..t.rows {
+                    let owed = match t.deferred.is_null() {
+                        true => 0,
+                        false => {
+                            let owed = &mut *t.deferred.add(i);
+                            if t.terms.is_empty(s, i) {
+                                *owed = owed.saturating_add(u32::from(t.is_last));
+                                continue;
+                            }
+                            if t.is_last { core::mem::take(owed) } else { *owed }
+                        }
+                    };
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
-                    let g = gradient::<S, NV, MASKED>(s, &t, i, mask);
+                    let g = gradient::<S, T, NV, MASKED>(s, &t, i, mask);
                     let mut old = [s.splat(0.0); NV];
                     for (v, x) in old.iter_mut().enumerate() {
                         *x = load::<S, NV, MASKED>(s, state, v, mask);
                     }
-                    for _ in 0..t.deferred.map_or(0, |deferred| deferred[i]) {
+                    for _ in 0..owed {
                         for x in &mut old {
                             *x = rule.decay(s, *x);
                         }
@@ -179,9 +174,9 @@ pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
             }
             TileUpdate::Momentum(rule, state) => {
                 let rule = MomentumVectors::new(s, rule);
-                for i in 0..t.starts.len() {
+                for i in 0..t.rows {
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
-                    for (v, g) in gradient::<S, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
+                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
                         let old = load::<S, NV, MASKED>(s, w, v, mask);
                         let (moved, x) = rule.step(s, old, load::<S, NV, MASKED>(s, state, v, mask), g);
                         store::<S, NV, MASKED>(s, w, v, mask, moved);
@@ -191,9 +186,9 @@ pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
             }
             TileUpdate::Adam(rule, mean, square) => {
                 let rule = AdamVectors::new(s, rule);
-                for i in 0..t.starts.len() {
+                for i in 0..t.rows {
                     let (w, mean, square) = (t.w.add(i * t.w_row_stride), mean.row(i), square.row(i));
-                    for (v, g) in gradient::<S, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
+                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
                         let old = load::<S, NV, MASKED>(s, w, v, mask);
                         let (old_mean, old_square) = (
                             load::<S, NV, MASKED>(s, mean, v, mask),
@@ -215,22 +210,12 @@ pub(crate) unsafe fn update_rows<S: Simd, const NV: usize, const MASKED: bool>(
 /// # Safety
 /// As for [`rows`].
 #[inline(always)]
-unsafe fn gradient<S: Simd, const NV: usize, const MASKED: bool>(
+unsafe fn gradient<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
     s: S,
-    t: &UpdateRows<'_>,
+    t: &UpdateRows<T>,
     i: usize,
     mask: S::M,
 ) -> [S::F; NV] {
-    let mut acc = [s.splat(0.0); NV];
-    for at in t.starts[i] as usize..t.ends[i] as usize {
-        // SAFETY: as the caller vouches.
-        unsafe {
-            let x = s.splat(*t.values.add(at));
-            let row = t.d.offset(*t.indices.add(at) as isize * t.d_row_stride);
-            for (v, y) in acc.iter_mut().enumerate() {
-                *y = s.fma(x, load::<S, NV, MASKED>(s, row, v, mask), *y);
-            }
-        }
-    }
-    acc
+    // SAFETY: as the caller vouches.
+    unsafe { t.terms.add::<S, NV, MASKED>(s, i, (0, t.depth), t.d, mask, [s.splat(0.0); NV]) }
 }

@@ -1,0 +1,284 @@
+//! What a row of S has to add, for each form that a sparse matrix comes in.
+//!
+//! A form says which rows are empty, and adds the terms of one row in one block of k to a panel's accumulators, in
+//! increasing k. Bytes and floats are looked through 64 at a time: a bitmap of the nonzeros, then its bits.
+
+use crate::gemm::tile::load;
+use crate::generic::simd::{LANES, Simd};
+
+/// Elements whose bitmap is one word.
+pub(crate) const WORD: usize = 64;
+
+/// byte / 255, to the nearest float.
+static UNIT: [f32; 256] = {
+    let mut unit = [0.0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        unit[byte] = byte as f32 / 255.0;
+        byte += 1;
+    }
+    unit
+};
+
+/// A panel of D: its first row and the distance between rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense {
+    pub(crate) ptr: *const f32,
+    pub(crate) row_stride: isize,
+}
+
+/// One form of S.
+pub(crate) trait Terms: Copy {
+    /// Whether row `i` has no terms.
+    ///
+    /// # Safety
+    /// S has a row `i`.
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool;
+
+    /// `acc` and the terms of row `i` with columns in `from..to`; `from` is a multiple of 64, and so is `to`, unless it is the
+    /// number of columns.
+    ///
+    /// # Safety
+    /// S has the row and columns, D the rows `from..to` of `NV` vectors, the last one by `mask` if `MASKED`.
+    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        block: (usize, usize),
+        d: Dense,
+        mask: S::M,
+        acc: [S::F; NV],
+    ) -> [S::F; NV];
+}
+
+/// `acc + x d[k]`.
+///
+/// # Safety
+/// As for [`Terms::add`].
+#[inline(always)]
+unsafe fn term<S: Simd, const NV: usize, const MASKED: bool>(
+    s: S,
+    x: f32,
+    k: usize,
+    d: Dense,
+    mask: S::M,
+    mut acc: [S::F; NV],
+) -> [S::F; NV] {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let (x, row) = (s.splat(x), d.ptr.offset(k as isize * d.row_stride));
+        for (v, y) in acc.iter_mut().enumerate() {
+            *y = s.fma(x, load::<S, NV, MASKED>(s, row, v, mask), *y);
+        }
+    }
+    acc
+}
+
+/// Compressed sparse rows. `cursors` are where the rows go on in the next block.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed {
+    pub(crate) starts: *const u32,
+    pub(crate) ends: *const u32,
+    pub(crate) indices: *const u32,
+    pub(crate) values: *const f32,
+    /// Room for one position per row, where there is more than one block.
+    pub(crate) cursors: *mut u32,
+}
+
+impl Terms for Listed {
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, _: S, i: usize) -> bool {
+        // SAFETY: as the caller vouches.
+        unsafe { *self.starts.add(i) >= *self.ends.add(i) }
+    }
+
+    #[inline(always)]
+    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        (from, to): (usize, usize),
+        d: Dense,
+        mask: S::M,
+        mut acc: [S::F; NV],
+    ) -> [S::F; NV] {
+        // SAFETY: as the caller vouches; positions between a row's start and end are inside of the lists.
+        unsafe {
+            let end = *self.ends.add(i) as usize;
+            let mut at = if from == 0 { *self.starts.add(i) } else { *self.cursors.add(i) } as usize;
+            while at < end {
+                let k = *self.indices.add(at) as usize;
+                if k >= to {
+                    break;
+                }
+                acc = term::<S, NV, MASKED>(s, *self.values.add(at), k, d, mask, acc);
+                at += 1;
+            }
+            if !self.cursors.is_null() {
+                *self.cursors.add(i) = at as u32;
+            }
+        }
+        acc
+    }
+}
+
+/// Rows of bytes, which stand for byte / 255. Row `i` is row `rows[i]` of memory, or row `i` where there is no such list.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes {
+    pub(crate) ptr: *const u8,
+    pub(crate) stride: usize,
+    pub(crate) columns: usize,
+    pub(crate) rows: *const u32,
+}
+
+impl Bytes {
+    /// # Safety
+    /// As for [`Terms::is_empty`].
+    #[inline(always)]
+    unsafe fn row(self, i: usize) -> *const u8 {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let row = if self.rows.is_null() { i } else { *self.rows.add(i) as usize };
+            self.ptr.add(row * self.stride)
+        }
+    }
+
+    /// The bitmap of the nonzeros among up to 64 bytes from `k` on.
+    ///
+    /// # Safety
+    /// The row has the byte `k`.
+    #[inline(always)]
+    unsafe fn bitmap<S: Simd>(self, s: S, row: *const u8, k: usize) -> u64 {
+        let left = self.columns - k;
+        // SAFETY: as the caller vouches: 64 bytes from k, the last 64 of the row, or all of a shorter row.
+        unsafe {
+            if left >= WORD {
+                s.nonzero_u8(&*row.add(k).cast())
+            } else if self.columns >= WORD {
+                s.nonzero_u8(&*row.add(self.columns - WORD).cast()) >> (WORD - left)
+            } else {
+                let mut bytes = [0; WORD];
+                core::ptr::copy_nonoverlapping(row.add(k), bytes.as_mut_ptr(), left);
+                s.nonzero_u8(&bytes)
+            }
+        }
+    }
+}
+
+impl Terms for Bytes {
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool {
+        let mut k = 0;
+        while k < self.columns {
+            // SAFETY: as the caller vouches.
+            if unsafe { self.bitmap(s, self.row(i), k) } != 0 {
+                return false;
+            }
+            k += WORD;
+        }
+        true
+    }
+
+    #[inline(always)]
+    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        (from, to): (usize, usize),
+        d: Dense,
+        mask: S::M,
+        mut acc: [S::F; NV],
+    ) -> [S::F; NV] {
+        // SAFETY: as the caller vouches; a set bit stands for a byte of the row.
+        unsafe {
+            let row = self.row(i);
+            let mut word = from;
+            while word < to {
+                let mut bits = self.bitmap(s, row, word);
+                while bits != 0 {
+                    let k = word + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let x = *UNIT.as_ptr().add(*row.add(k) as usize);
+                    acc = term::<S, NV, MASKED>(s, x, k, d, mask, acc);
+                }
+                word += WORD;
+            }
+        }
+        acc
+    }
+}
+
+/// Rows of floats.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats {
+    pub(crate) ptr: *const f32,
+    pub(crate) stride: isize,
+    pub(crate) columns: usize,
+}
+
+impl Floats {
+    /// The bitmap of the nonzeros among up to 64 floats from `k` on.
+    ///
+    /// # Safety
+    /// The row has the float `k`.
+    #[inline(always)]
+    unsafe fn bitmap<S: Simd>(self, s: S, row: *const f32, k: usize) -> u64 {
+        let mut bits = 0;
+        for v in 0..WORD / LANES {
+            let from = k + v * LANES;
+            if from >= self.columns {
+                break;
+            }
+            let left = self.columns - from;
+            // SAFETY: as the caller vouches, by a mask at the row's end.
+            let x = unsafe {
+                let p = row.add(from);
+                if left >= LANES { s.load_ptr(p) } else { s.load_mask(p, s.first(left)) }
+            };
+            bits |= u64::from(s.nonzero(x)) << (v * LANES);
+        }
+        bits
+    }
+}
+
+impl Terms for Floats {
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool {
+        let mut k = 0;
+        while k < self.columns {
+            // SAFETY: as the caller vouches.
+            if unsafe { self.bitmap(s, self.ptr.offset(i as isize * self.stride), k) } != 0 {
+                return false;
+            }
+            k += WORD;
+        }
+        true
+    }
+
+    #[inline(always)]
+    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        (from, to): (usize, usize),
+        d: Dense,
+        mask: S::M,
+        mut acc: [S::F; NV],
+    ) -> [S::F; NV] {
+        // SAFETY: as the caller vouches; a set bit stands for a float of the row.
+        unsafe {
+            let row = self.ptr.offset(i as isize * self.stride);
+            let mut word = from;
+            while word < to {
+                let mut bits = self.bitmap(s, row, word);
+                while bits != 0 {
+                    let k = word + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    acc = term::<S, NV, MASKED>(s, *row.add(k), k, d, mask, acc);
+                }
+                word += WORD;
+            }
+        }
+        acc
+    }
+}
