@@ -2,11 +2,12 @@
 //! Nothing outside this folder names an intrinsic.
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
-/// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number).
+/// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number) and the widths of its
+/// sparse row kernels.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
-    ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt) => {
-        crate::isa::$features! { stamp_table $token, $isa, $tiles }
+    ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt, rows: $rows:tt) => {
+        crate::isa::$features! { stamp_table $token, $isa, $tiles, $rows }
     };
 }
 
@@ -17,7 +18,7 @@ macro_rules! simd_table {
 macro_rules! stamp_table {
     (
         [$($feature:tt),*] $token:ident, $isa:expr,
-        [$($kind:ident $vectors:literal: [$($rows:literal)*],)*]
+        [$($kind:ident $vectors:literal: [$($rows:literal)*],)*], [$($row_vectors:literal)*]
     ) => {
         stamp_entries! {
             [$($feature),*] $token,
@@ -118,7 +119,7 @@ macro_rules! stamp_table {
             }
         }
 
-        row_kernels!(ROWS: 4 2 1);
+        row_kernels!(ROWS: $($row_vectors)*);
 
         static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
             widths: &[$($crate::gemm::TileWidth {

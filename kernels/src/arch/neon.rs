@@ -321,5 +321,6 @@ simd_table! {
         flat 4: [1],
         flat 2: [1 2],
         tall 1: [1 2 3 4 5 6],
-    ]
+    ],
+    rows: [4 2 1]
 }

@@ -27,8 +27,19 @@ use terms::{Bytes, Dense, Floats, Listed, Terms, WORD};
 /// Rows of S that share a walk through D.
 const GROUP: usize = 128;
 
-/// Bytes of D that a block of k may take: about an L1.
-const BLOCK_BYTES: usize = 32 * 1024;
+/// Bytes of an L1, and of what its ways are apart.
+const L1_BYTES: usize = 32 * 1024;
+const L1_WAY: usize = 4 * 1024;
+
+/// Rows of D in a block of k: as many as an L1 holds of a panel, in whole words of a bitmap. Where rows are a power of two
+/// apart, a panel narrower than a row only meets some of the sets.
+fn block_rows(columns: usize, row_stride: isize) -> usize {
+    let (panel, row) = (columns * size_of::<f32>(), row_stride.unsigned_abs() * size_of::<f32>());
+    // The largest power of two that divides the distance, and no more than a way.
+    let period = if row == 0 { L1_WAY } else { 1 << row.trailing_zeros().min(L1_WAY.trailing_zeros()) };
+    let usable = L1_BYTES * panel.min(period) / period;
+    (usable / (panel * WORD)).max(1) * WORD
+}
 
 /// The row kernels of one ISA, for each form of S.
 pub(crate) struct RowKernels {
@@ -130,8 +141,7 @@ unsafe fn run_form<T: Terms>(widths: Widths<T>, call: Spmm<'_>, mut form: impl F
     let (c_row_stride, base) = (c.leading_dimension(), c.as_mut_ptr());
     for panel in panels(widths, n) {
         let j = panel.start;
-        let words = BLOCK_BYTES / (panel.vectors * LANES * WORD * size_of::<f32>());
-        let block = words.max(1) * WORD;
+        let block = block_rows(panel.vectors * LANES, d.row_stride());
         let blocks = d.rows().div_ceil(block).max(1);
         for i in (0..m).step_by(GROUP) {
             let terms = form(i);
