@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::avx2::{fold_add_256, fold_max_256, transpose_u8_16x16};
+use super::avx2::{fold_add_256, fold_max_256, transpose_8x8, transpose_u8_16x16};
 use crate::generic::simd::{LANES, Simd};
 
 /// Proof that this CPU has AVX-512 F, VL, BW and DQ.
@@ -33,6 +33,7 @@ impl Simd for Avx512 {
     type M = __mmask16;
 
     const FUSED: bool = true;
+    const SQUARE: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -175,46 +176,11 @@ impl Simd for Avx512 {
     fn fold_add(self, a: __m512) -> f32 {
         with_token!(fold_add_256(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a))))
     }
-    /// Pairs of rows, then of pairs: within 128 bits first, then whole 128-bit blocks.
     #[inline(always)]
-    fn transpose(self, r: [__m512; LANES]) -> [__m512; LANES] {
-        let mut pairs = r;
-        for i in 0..8 {
-            pairs[2 * i] = with_token!(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]));
-            pairs[2 * i + 1] = with_token!(_mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
-        }
-        // quads[4 q + c]: column c of each 128-bit block, rows 4 q .. 4 q + 4
-        let mut quads = r;
-        for q in 0..4 {
-            for h in 0..2 {
-                let (a, b) = (pairs[4 * q + h], pairs[4 * q + 2 + h]);
-                quads[4 * q + 2 * h] = with_token!(_mm512_castpd_ps(_mm512_unpacklo_pd(
-                    _mm512_castps_pd(a),
-                    _mm512_castps_pd(b)
-                )));
-                quads[4 * q + 2 * h + 1] = with_token!(_mm512_castpd_ps(_mm512_unpackhi_pd(
-                    _mm512_castps_pd(a),
-                    _mm512_castps_pd(b)
-                )));
-            }
-        }
-        let mut out = r;
-        for c in 0..4 {
-            let (q0, q1, q2, q3) = (quads[c], quads[4 + c], quads[8 + c], quads[12 + c]);
-            let even01 = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(q0, q1));
-            let odd01 = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(q0, q1));
-            let even23 = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(q2, q3));
-            let odd23 = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(q2, q3));
-            out[c] = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(even01, even23));
-            out[8 + c] = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(even01, even23));
-            out[4 + c] = with_token!(_mm512_shuffle_f32x4::<0b10_00_10_00>(odd01, odd23));
-            out[12 + c] = with_token!(_mm512_shuffle_f32x4::<0b11_01_11_01>(odd01, odd23));
-        }
-        out
+    unsafe fn transpose(self, from: *const f32, from_stride: isize, to: *mut f32, to_stride: usize) {
+        with_token!(transpose_8x8(from, from_stride, to, to_stride));
     }
 }
-
-const REGISTER_BYTES: usize = 64;
 
 // 32 registers. Six rows of four vectors are 24 accumulators, with four of B and one broadcast of A;
 // narrower panels get taller tiles, because hiding the FMA latency takes at least 8 chains; so do one or two rows get

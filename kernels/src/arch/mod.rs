@@ -52,10 +52,11 @@ macro_rules! stamp_table {
             scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
-            pack_columns(from: MatRef<'_>, to: MatMut<'_>) = pack;
+            pack_columns(from: MatRef<'_>, to: MatMut<'_>) = pack::pack_columns;
+            pack_rows(from: MatRef<'_>, stride: usize, to: &mut [f32]) = pack::pack_rows;
         }
 
-        use $crate::gemm::pack::pack_columns as pack;
+        use $crate::gemm::pack;
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
         use $crate::generic::{activation, compress, convert, dense, math, optimizer, relu, rows, softmax};
@@ -134,8 +135,8 @@ macro_rules! stamp_table {
                     updates: &[$(update_tile::<$rows, $vectors, true>),*],
                 },
             }),*],
-            registers: size_of::<<$token as $crate::generic::simd::Simd>::F>() / REGISTER_BYTES,
             pack_columns,
+            pack_rows,
         };
 
         /// # Safety

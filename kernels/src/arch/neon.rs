@@ -125,6 +125,7 @@ impl Simd for Neon {
     type M = [uint32x4_t; 4];
 
     const FUSED: bool = true;
+    const SQUARE: usize = 4;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {
@@ -276,20 +277,15 @@ impl Simd for Neon {
     fn fold_add(self, a: Self::F) -> f32 {
         fold!(vaddq_f32, vadd_f32, a)
     }
-    /// Sixteen 4 by 4 blocks; those off the diagonal change places.
     #[inline(always)]
-    fn transpose(self, r: [Self::F; LANES]) -> [Self::F; LANES] {
-        let mut out = r;
-        for i in 0..4 {
-            for j in 0..4 {
-                let block = [r[4 * i][j], r[4 * i + 1][j], r[4 * i + 2][j], r[4 * i + 3][j]];
-                let block = with_token!(transpose_4x4(block));
-                for k in 0..4 {
-                    out[4 * j + k][i] = block[k];
-                }
+    unsafe fn transpose(self, from: *const f32, from_stride: isize, to: *mut f32, to_stride: usize) {
+        with_token!({
+            let row = |r: isize| vld1q_f32(from.offset(r * from_stride));
+            let columns = transpose_4x4([row(0), row(1), row(2), row(3)]);
+            for (c, x) in columns.into_iter().enumerate() {
+                vst1q_f32(to.add(c * to_stride), x);
             }
-        }
-        out
+        });
     }
 }
 
@@ -310,8 +306,6 @@ unsafe fn for_each_selected(m: [uint32x4_t; 4], mut f: impl FnMut(usize)) {
         }
     }
 }
-
-const REGISTER_BYTES: usize = 16;
 
 // 32 registers. Six rows of one vector (four registers) are 24 accumulators, with four of B and one
 // broadcast of A. Fewer rows are as many chains in wider tiles.

@@ -28,6 +28,7 @@ impl Simd for Portable {
     type M = f32x16;
 
     const FUSED: bool = false;
+    const SQUARE: usize = 1;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16 {
@@ -168,8 +169,9 @@ impl Simd for Portable {
         a.reduce_add()
     }
     #[inline(always)]
-    fn transpose(self, rows: [f32x16; LANES]) -> [f32x16; LANES] {
-        f32x16::transpose(rows)
+    unsafe fn transpose(self, from: *const f32, _: isize, to: *mut f32, _: usize) {
+        // SAFETY: as the caller vouches, of one float.
+        unsafe { *to = *from }
     }
 }
 

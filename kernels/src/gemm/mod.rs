@@ -81,10 +81,10 @@ impl<'a> From<Gemm<'a>> for Product<'a> {
 /// The tiles of one ISA, the widest first, among them those for a few rows only.
 pub(crate) struct TileSet {
     pub(crate) widths: &'static [TileWidth],
-    /// Registers that a vector takes.
-    pub(crate) registers: usize,
     /// Copies a matrix with contiguous columns to one with contiguous rows.
     pub(crate) pack_columns: unsafe fn(MatRef<'_>, MatMut<'_>),
+    /// Copies contiguous rows to where they start at multiples of this number.
+    pub(crate) pack_rows: unsafe fn(MatRef<'_>, usize, &mut [f32]),
 }
 
 /// Tiles of one width.
@@ -112,6 +112,16 @@ impl TileSet {
         let width = self.widths.iter().find(fits).unwrap_or(&self.widths[self.widths.len() - 1]);
         (width, columns.min(width.vectors * LANES))
     }
+
+    /// The narrowest tile's height; it is for any number of rows.
+    fn narrow_height(&self) -> usize {
+        self.widths.last().map_or(1, |w| w.full.tiles.len())
+    }
+
+    /// Whether tiles for many rows have one vector only (a vector takes several registers), so that packed panels have too.
+    fn panels_are_vectors(&self) -> bool {
+        self.widths.iter().all(|w| w.flat || w.vectors == 1)
+    }
 }
 
 /// Runs a product with the tiles of an ISA.
@@ -123,9 +133,13 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     if m == 0 || n == 0 {
         return;
     }
-    if let Right::View(b) = g.b
-        && is_narrow(tiles, &g)
-    {
+    if is_narrow(&g) {
+        let b = match g.b {
+            Right::View(b) => b,
+            // One panel.
+            Right::Packed(b) => MatRef::with_leading_dimension(b, g.a.columns(), n, LANES)
+                .expect("a panel of just that length"),
+        };
         // SAFETY: as the caller vouches.
         return unsafe { run_narrow(tiles, g, b) };
     }
@@ -135,18 +149,22 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         "partial sums in the weights"
     );
     let pack = match g.b {
-        Right::View(b) => packs_b(b, m),
+        Right::View(b) => packs_b(tiles, b, m),
         Right::Packed(_) => false,
     };
-    // Panels that outlive a block of m are as wide as those of many rows.
-    let rows = if pack || matches!(g.b, Right::Packed(_)) { usize::MAX } else { m };
+    // Packed panels are as wide as tiles of many rows; a flat tile can take several if each of its vectors is one.
+    let packed = pack || matches!(g.b, Right::Packed(_));
+    let rows = if packed && !tiles.panels_are_vectors() { usize::MAX } else { m };
+    let copy_a = copies_a(tiles, &g, depth.min(PACKED_DEPTH));
+    let row_blocks = || row_blocks(m, depth.min(PACKED_DEPTH), copy_a.then(|| tiles.narrow_height()));
     for j in (0..n).step_by(PACKED_COLUMNS).map(|start| start..n.min(start + PACKED_COLUMNS)) {
         match g.b {
             Right::View(b) if !pack => {
                 // Rows of A and C are brought near once.
-                for i in row_blocks(m, depth.min(PACKED_DEPTH)) {
+                for i in row_blocks() {
                     for k in blocks(depth, PACKED_DEPTH) {
-                        let a = operand_a(&mut g, i.clone(), k.clone());
+                        // SAFETY: as the caller vouches.
+                        let a = unsafe { operand_a(tiles, &mut g, copy_a, i.clone(), k.clone()) };
                         let b = Panels::in_place(sub(b, k.clone(), j.clone()));
                         let block = Block { i: i.clone(), j: j.clone(), k, a, b, rows };
                         // SAFETY: the block is inside of C, and `a` and `b` hold its rows and columns at this depth.
@@ -162,12 +180,13 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
                             let block = sub(b, k.clone(), j.clone());
                             // SAFETY: as the caller vouches.
                             unsafe { pack_panels(tiles, block, g.scratch.b) };
-                            Panels::packed(g.scratch.b, 0, 0..k.len(), k.len())
+                            Panels::packed(tiles, g.scratch.b, 0, 0..k.len(), k.len())
                         }
-                        Right::Packed(all) => Panels::packed(all, j.start, k.clone(), depth),
+                        Right::Packed(all) => Panels::packed(tiles, all, j.start, k.clone(), depth),
                     };
-                    for i in row_blocks(m, depth.min(PACKED_DEPTH)) {
-                        let a = operand_a(&mut g, i.clone(), k.clone());
+                    for i in row_blocks() {
+                        // SAFETY: as the caller vouches.
+                        let a = unsafe { operand_a(tiles, &mut g, copy_a, i.clone(), k.clone()) };
                         let block = Block { i, j: j.clone(), k: k.clone(), a, b, rows };
                         // SAFETY: as above.
                         unsafe { multiply_block(tiles, &mut g, block) };
@@ -181,16 +200,13 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
 /// Columns of C^T that are computed at a time.
 const TURNED_COLUMNS: usize = 512;
 
-/// Whether C has too few columns for a vector, while vectors along m would be full: where A's columns are contiguous;
-/// or where they are not, but a vector takes several registers, and a block of A's transpose fits into scratch memory. (A
-/// transpose costs more than an AVX-512 register's idle lanes: 64x10x128 at 55 GFLOP/s for 71; on AVX2 at 41 for 31.)
-fn is_narrow(tiles: &TileSet, g: &Product<'_>) -> bool {
+/// Whether C has too few columns for a vector, while A's contiguous columns fill vectors along m. (Turning a row-major A
+/// costs more than the idle lanes: 64x10x128 at 43 GFLOP/s for 64 on AVX2, at 55 for 71 on AVX-512.)
+fn is_narrow(g: &Product<'_>) -> bool {
     const ENOUGH_ROWS: usize = 32;
-    let several_registers = tiles.registers > 1;
-    let fits = several_registers && g.a.columns() <= PACKED_DEPTH * PACKED_COLUMNS / TURNED_COLUMNS;
     g.c.columns() < LANES
         && g.c.rows() >= ENOUGH_ROWS
-        && (g.a.row_stride() == 1 || g.a.column_stride() == 1 && fits)
+        && g.a.row_stride() == 1
         && g.alpha == 1.0
         && matches!((g.start, g.finish), (Start::Beta(0.0) | Start::Bias(_), Finish::Store))
 }
@@ -204,14 +220,7 @@ unsafe fn run_narrow(tiles: &TileSet, g: Product<'_>, b: MatRef<'_>) {
     let (m, n) = c.shape();
     let depth = a.columns();
     for i in (0..m).step_by(TURNED_COLUMNS).map(|start| start..m.min(start + TURNED_COLUMNS)) {
-        let mut a = sub(a, i.clone(), 0..depth).transposed();
-        if a.column_stride() != 1 {
-            let packed = &mut scratch.b[..depth * i.len()];
-            let to = MatMut::new(packed, depth, i.len()).expect("a block of just that length");
-            // SAFETY: as the caller vouches.
-            unsafe { (tiles.pack_columns)(a, to) };
-            a = MatRef::new(packed, depth, i.len()).expect("a block of just that length");
-        }
+        let a = sub(a, i.clone(), 0..depth).transposed();
         let block = &mut scratch.a[..n * i.len()];
         let beta = match start {
             Start::Beta(beta) => beta,
@@ -248,24 +257,39 @@ fn blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).map(move |block| edge(block)..edge(block + 1))
 }
 
-/// The rows `0..m` in blocks of about equal height, cut where the tiles of every ISA end: [`PACKED_ROWS`] at most, or more
-/// where blocks of `depth` make that no larger a part of A.
-fn row_blocks(m: usize, depth: usize) -> impl Iterator<Item = Range<usize>> {
+/// The rows `0..m` in blocks of about equal height: as high as one tile at most, if given; or cut where the tiles of every ISA
+/// end, [`PACKED_ROWS`] at most, or more where blocks of `depth` make that no larger a part of A.
+fn row_blocks(m: usize, depth: usize, tile: Option<usize>) -> impl Iterator<Item = Range<usize>> {
     const TILES_END: usize = 12;
     const { assert!(PACKED_ROWS.is_multiple_of(TILES_END)) };
     let limit = PACKED_ROWS * PACKED_DEPTH / depth.max(1) / TILES_END * TILES_END;
-    let count = m.div_ceil(limit.max(PACKED_ROWS));
-    let edge = move |block: usize| (block * m).div_ceil(count).next_multiple_of(TILES_END).min(m);
+    let (limit, cut) = tile.map_or((limit.max(PACKED_ROWS), TILES_END), |height| (height, 1));
+    let count = m.div_ceil(limit);
+    let edge = move |block: usize| (block * m).div_ceil(count).next_multiple_of(cut).min(m);
     (0..count).map(move |block| edge(block)..edge(block + 1))
 }
 
 /// Whether to copy B to where its rows are contiguous and near each other. It has to be where its columns are the
-/// contiguous ones; it pays where rows are far apart (each on another page of memory) and there are enough tiles
-/// of m to read the copy.
-fn packs_b(b: MatRef<'_>, rows: usize) -> bool {
-    const FAR: usize = 512;
-    const ENOUGH_ROWS: usize = 96;
-    b.column_stride() != 1 || b.row_stride().unsigned_abs() >= FAR && rows >= ENOUGH_ROWS && b.rows() > 1
+/// contiguous ones. It pays where there are enough tiles of m to read the copy, and rows are far apart (each on another page of
+/// memory); or, where panels are one vector, not adjacent: their rows would be half a cache line set apart, or masked.
+fn packs_b(tiles: &TileSet, b: MatRef<'_>, rows: usize) -> bool {
+    let (far, enough_rows) = if tiles.panels_are_vectors() { (1, 32) } else { (512, 96) };
+    let stride = b.row_stride().unsigned_abs();
+    b.column_stride() != 1 || stride >= far && stride != LANES && rows >= enough_rows && b.rows() > 1
+}
+
+/// Whether to copy A, a tile's rows at a time: where panels are one vector and there are several to read the copy, and A's
+/// columns are the contiguous ones and on more pages of memory than a CPU has at hand.
+fn copies_a(tiles: &TileSet, g: &Product<'_>, depth: usize) -> bool {
+    const ENOUGH_COLUMNS: usize = 64;
+    const ENOUGH_ROWS: usize = 32;
+    const FAR: usize = 1 << 16;
+    tiles.panels_are_vectors()
+        && g.c.columns() >= ENOUGH_COLUMNS
+        && g.c.rows() >= ENOUGH_ROWS
+        && g.alpha == 1.0
+        && g.a.row_stride() == 1
+        && depth.saturating_mul(g.a.column_stride().unsigned_abs()) >= FAR
 }
 
 /// A pointer and strides: either into an operand or into its packed copy.
@@ -281,8 +305,9 @@ struct Operand {
 enum Panels {
     /// B itself: a pointer and the distance between its rows, which are contiguous.
     InPlace(*const f32, isize),
-    /// Panel after panel, each `depth` rows of as many floats as its tile is wide; `row` is the block's first row.
-    Packed { ptr: *const f32, row: usize, depth: usize },
+    /// Panel after panel, each `depth` rows of as many vectors as its tile is wide, or of one; `row` is the block's first
+    /// row.
+    Packed { ptr: *const f32, row: usize, depth: usize, vectors: bool },
 }
 
 impl Panels {
@@ -291,16 +316,19 @@ impl Panels {
     }
 
     /// Rows `k` of panels `depth` deep, from the one that starts at `column`.
-    fn packed(panels: &[f32], column: usize, k: Range<usize>, depth: usize) -> Self {
-        Panels::Packed { ptr: panels[column * depth..].as_ptr(), row: k.start, depth }
+    fn packed(tiles: &TileSet, panels: &[f32], column: usize, k: Range<usize>, depth: usize) -> Self {
+        let vectors = tiles.panels_are_vectors();
+        Panels::Packed { ptr: panels[column * depth..].as_ptr(), row: k.start, depth, vectors }
     }
 
-    /// Where the panel that starts `column` columns into the block begins, and its row stride.
-    fn panel(&self, column: usize, width: usize) -> (*const f32, isize) {
+    /// Where `columns` columns begin, `column` columns into the block, and the strides of rows and of vectors.
+    fn panel(&self, column: usize, columns: usize) -> (*const f32, isize, usize) {
         match *self {
-            Panels::InPlace(ptr, row_stride) => (ptr.wrapping_add(column), row_stride),
-            Panels::Packed { ptr, row, depth } => {
-                (ptr.wrapping_add(column * depth + row * width), width as isize)
+            Panels::InPlace(ptr, row_stride) => (ptr.wrapping_add(column), row_stride, LANES),
+            Panels::Packed { ptr, row, depth, vectors } => {
+                let width = if vectors { LANES } else { columns.next_multiple_of(LANES) };
+                let vector_stride = if vectors { depth * LANES } else { LANES };
+                (ptr.wrapping_add(column * depth + row * width), width as isize, vector_stride)
             }
         }
     }
@@ -328,7 +356,8 @@ fn sub<'a>(view: MatRef<'a>, rows: Range<usize>, columns: Range<usize>) -> MatRe
     view.row_range(rows).and_then(|v| v.column_range(columns)).expect("blocks are inside of their matrix")
 }
 
-/// Copies B, or a block of it that starts at a multiple of [`PACKED_COLUMNS`], panel after panel as tiles read them.
+/// Copies B, or a block of it that starts at a multiple of [`PACKED_COLUMNS`], panel after panel as tiles read them, each filled
+/// up with zeros to whole vectors.
 ///
 /// # Safety
 /// The CPU has the ISA's features.
@@ -340,22 +369,42 @@ pub(crate) unsafe fn pack_panels(tiles: &TileSet, b: MatRef<'_>, mut to: &mut [f
         let end = n.min((start / PACKED_COLUMNS + 1) * PACKED_COLUMNS);
         let (_, columns) = tiles.width_for(usize::MAX, end - start);
         let panel = sub(b, 0..depth, start..start + columns);
-        let (here, rest) = to.split_at_mut(columns * depth);
-        if panel.column_stride() != 1 && panel.row_stride() == 1 {
-            let here = MatMut::new(here, panel.rows(), columns).expect("a part of just that length");
-            // SAFETY: as the caller vouches.
-            unsafe { (tiles.pack_columns)(panel, here) };
-        } else {
-            pack::pack_rows(panel, here);
+        let width = columns.next_multiple_of(LANES);
+        let (here, rest) = to.split_at_mut(width * depth);
+        // SAFETY: as the caller vouches.
+        unsafe {
+            if panel.column_stride() == 1 {
+                (tiles.pack_rows)(panel, width, here);
+            } else if panel.row_stride() == 1 {
+                let here = MatMut::new(here, depth, width).expect("a part of just that length");
+                (tiles.pack_columns)(panel, here);
+            } else {
+                pack::pack_strided(panel, width, here);
+            }
         }
         (to, start) = (rest, start + columns);
     }
 }
 
-/// A block of A: in place, or multiplied by alpha into scratch memory. (A copy for the sake of far rows alone did not
-/// pay: 0.99 of the speed at 1024^3, 0.97 at 2048^3.)
-fn operand_a(g: &mut Product<'_>, i: Range<usize>, k: Range<usize>) -> Operand {
+/// A block of A: in place, or in scratch memory: copied as it is, or multiplied by alpha. (A copy for the sake of far rows
+/// did not pay: 0.99 of the speed at 1024^3, 0.97 at 2048^3.)
+///
+/// # Safety
+/// The CPU has the ISA's features.
+unsafe fn operand_a(
+    tiles: &TileSet,
+    g: &mut Product<'_>,
+    copy: bool,
+    i: Range<usize>,
+    k: Range<usize>,
+) -> Operand {
     let a = sub(g.a, i, k);
+    if copy {
+        let height = a.rows();
+        // SAFETY: as the caller vouches.
+        unsafe { (tiles.pack_rows)(a.transposed(), height, g.scratch.a) };
+        return Operand { ptr: g.scratch.a.as_ptr(), row_stride: 1, column_stride: height as isize };
+    }
     // Without columns there is nothing to multiply, and alpha = 0 reads nothing.
     if g.alpha == 1.0 || g.alpha == 0.0 || a.columns() == 0 {
         return Operand::of(a);
@@ -384,7 +433,7 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
             Start::Beta(1.0) => TileStart::Resume,
             Start::Beta(beta) => TileStart::Scaled(beta),
         };
-        let (b, b_row_stride) = block.b.panel(j - block.j.start, columns);
+        let (b, b_row_stride, b_vector_stride) = block.b.panel(j - block.j.start, columns);
         let rows = block.i.len();
         let count = rows.div_ceil(heights.tiles.len());
         for t in 0..count {
@@ -398,6 +447,8 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
                 a_column_stride: block.a.column_stride,
                 b,
                 b_row_stride,
+                b_vector_stride,
+                b_whole: matches!(block.b, Panels::Packed { .. }),
                 c: c.wrapping_add(i * c_row_stride + j),
                 c_row_stride,
                 tail,

@@ -33,6 +33,10 @@ pub(crate) struct Tile {
     /// Rows of B are contiguous.
     pub(crate) b: *const f32,
     pub(crate) b_row_stride: isize,
+    /// From one vector of such a row to the next: 16, but more where each is in a panel of its own.
+    pub(crate) b_vector_stride: usize,
+    /// B's last vector can be read as a whole too: it is packed.
+    pub(crate) b_whole: bool,
     pub(crate) c: *mut f32,
     pub(crate) c_row_stride: usize,
     /// Columns in the last vector, 1..=16; only a masked tile looks at it.
@@ -257,7 +261,7 @@ pub(crate) unsafe fn update_tile<S: Simd, const MR: usize, const NV: usize, cons
     }
 }
 
-/// The loop over k.
+/// The sums over k, by the loop that suits how B lies.
 ///
 /// # Safety
 /// As for [`tile`].
@@ -265,7 +269,30 @@ pub(crate) unsafe fn update_tile<S: Simd, const MR: usize, const NV: usize, cons
 unsafe fn multiply<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(
     s: S,
     t: &Tile,
+    acc: [[S::F; NV]; MR],
+) -> [[S::F; NV]; MR] {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if MASKED && !t.b_whole {
+            multiply_by::<S, MR, NV, true>(s, t, acc, LANES)
+        } else if NV == 1 || !MASKED && t.b_vector_stride == LANES {
+            multiply_by::<S, MR, NV, false>(s, t, acc, LANES)
+        } else {
+            multiply_by::<S, MR, NV, false>(s, t, acc, t.b_vector_stride)
+        }
+    }
+}
+
+/// The loop over k.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn multiply_by<S: Simd, const MR: usize, const NV: usize, const MASKED: bool>(
+    s: S,
+    t: &Tile,
     mut acc: [[S::F; NV]; MR],
+    b_vector_stride: usize,
 ) -> [[S::F; NV]; MR] {
     // SAFETY: as the caller vouches; the pointers leave their matrices only after the last k, unused.
     unsafe {
@@ -274,7 +301,8 @@ unsafe fn multiply<S: Simd, const MR: usize, const NV: usize, const MASKED: bool
         for _ in 0..t.depth {
             let mut row_of_b = [s.splat(0.0); NV];
             for (v, x) in row_of_b.iter_mut().enumerate() {
-                *x = load::<S, NV, MASKED>(s, b, v, mask);
+                let at = b.add(v * b_vector_stride);
+                *x = if MASKED && v == NV - 1 { s.load_mask(at, mask) } else { s.load_ptr(at) };
             }
             for (r, row) in acc.iter_mut().enumerate() {
                 let x = s.splat(*a.offset(r as isize * t.a_row_stride));

@@ -23,6 +23,8 @@ pub(crate) trait Simd: Copy {
 
     /// Whether [`Simd::fma`] rounds once. False only for `portable`.
     const FUSED: bool;
+    /// The side of the squares that [`Simd::transpose`] takes.
+    const SQUARE: usize;
 
     fn splat(self, x: f32) -> Self::F;
     fn splat_i(self, x: i32) -> Self::I;
@@ -133,8 +135,10 @@ pub(crate) trait Simd: Copy {
     fn fold_max(self, a: Self::F) -> f32;
     /// The sum over the lanes, in the same order.
     fn fold_add(self, a: Self::F) -> f32;
-    /// Rows become columns.
-    fn transpose(self, rows: [Self::F; LANES]) -> [Self::F; LANES];
+    /// Copies a square so that its rows become columns. Rows are as far apart as the strides say.
+    /// # Safety
+    /// `SQUARE` rows of as many floats can be read at `from`, and written at `to`.
+    unsafe fn transpose(self, from: *const f32, from_stride: isize, to: *mut f32, to_stride: usize);
 
     /// The first 16 elements of `x`; +0 in the lanes after its end.
     #[inline(always)]

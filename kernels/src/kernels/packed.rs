@@ -43,7 +43,8 @@ impl PackedB<'_> {
     /// assert_eq!(PackedB::len(usize::MAX, 2), None);
     /// ```
     pub const fn len(rows: usize, columns: usize) -> Option<usize> {
-        match rows.checked_mul(columns) {
+        let Some(width) = columns.checked_next_multiple_of(LANES) else { return None };
+        match rows.checked_mul(width) {
             Some(n) => n.checked_add(Buffer::ALIGNMENT_SLACK),
             None => None,
         }
@@ -59,17 +60,13 @@ impl PackedB<'_> {
         self.isa
     }
 
-    fn elements(&self) -> &[f32] {
-        &self.buffer.aligned()[..self.rows * self.columns]
-    }
-
-    /// The matrix as it lies, where that is row-major: in one panel, or without tiles.
+    /// The matrix as it lies without tiles: row-major.
     fn as_view(&self) -> Result<MatRef<'_>, Error> {
-        MatRef::new(self.elements(), self.rows, self.columns)
+        MatRef::new(&self.buffer.aligned()[..self.rows * self.columns], self.rows, self.columns)
     }
 
-    fn as_right(&self) -> Result<Right<'_>, Error> {
-        Ok(if self.columns <= LANES { Right::View(self.as_view()?) } else { Right::Packed(self.elements()) })
+    fn as_right(&self) -> Right<'_> {
+        Right::Packed(&self.buffer.aligned()[..self.rows * self.columns.next_multiple_of(LANES)])
     }
 }
 
@@ -148,11 +145,11 @@ impl Kernels {
 
     fn pack_into<'a>(self, b: MatRef<'_>, mut buffer: Buffer<'a>) -> Result<PackedB<'a>, Error> {
         let (rows, columns) = b.shape();
-        let to = &mut buffer.aligned_mut()[..rows * columns];
+        let to = &mut buffer.aligned_mut()[..rows * columns.next_multiple_of(LANES)];
         match self.table.tiles {
             // SAFETY: a table is only held where its ISA is available (`new`).
             Some(tiles) => unsafe { gemm::pack_panels(tiles, b, to) },
-            None => gemm::pack::pack_rows(b, to),
+            None => gemm::pack::pack_strided(b, columns, to),
         }
         Ok(PackedB { isa: self.isa(), rows, columns, buffer })
     }
@@ -190,7 +187,7 @@ impl Kernels {
             return self.gemm(alpha, a, b.as_view()?, beta, c, workspace);
         };
         let (start, finish, scratch) = (Start::Beta(beta), Finish::Store, workspace.blocks());
-        let b = b.as_right()?;
+        let b = b.as_right();
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { gemm::run(tiles, Product { alpha, a, b, start, finish, c, scratch }) };
         Ok(())
@@ -232,7 +229,7 @@ impl Kernels {
             Activation::Linear => Finish::Store,
             Activation::Relu => Finish::Relu,
         };
-        let (start, b, scratch) = (Start::Bias(bias), w.as_right()?, workspace.blocks());
+        let (start, b, scratch) = (Start::Bias(bias), w.as_right(), workspace.blocks());
         // SAFETY: as above.
         unsafe { gemm::run(tiles, Product { alpha: 1.0, a: x, b, start, finish, c: y, scratch }) };
         Ok(())
