@@ -8,7 +8,7 @@ use mnist_fast_kernels::{Activation, Error, Isa, Kernels, MatMut, MatRef, Packed
 const GUARD: f32 = 12345.5;
 
 /// Shapes around tiles, masks, panels and blocks (128 columns, depth 2048, 48 rows).
-const SHAPES: [(usize, usize, usize); 17] = [
+const SHAPES: [(usize, usize, usize); 18] = [
     (1, 128, 784),
     (2, 130, 33),
     (3, 129, 20),
@@ -26,6 +26,7 @@ const SHAPES: [(usize, usize, usize); 17] = [
     (0, 5, 3),
     (5, 0, 3),
     (70, 1, 9),
+    (2, 70, 2100),
 ];
 
 /// `alpha A B + beta C` by the reference, row-major.
@@ -144,6 +145,29 @@ fn products_with_a_packed_matrix_have_the_bits_of_plain_ones() {
                     differences.compare(what, &y[0], &y[1]);
                 }
             }
+        }
+    }
+    differences.finish();
+}
+
+/// Columns of A so far apart that some ISAs copy them first.
+#[test]
+fn far_columns_of_a_change_no_bits() {
+    let (m, n, k, far) = (100, 70, 70, 4096);
+    let (mut ws, mut differences, mut random) = (Workspace::new(), Differences::new(), Random::new(16));
+    let (near, b, old) = (random.vec(m * k), random.vec(k * n), random.vec(m * n));
+    let mut spread = vec![f32::NAN; k * far];
+    for (at, x) in near.iter().enumerate() {
+        spread[at % k * far + at / k] = *x;
+    }
+    let (near, b) = (MatRef::new(&near, m, k).unwrap(), MatRef::new(&b, k, n).unwrap());
+    let a = MatRef::with_strides(&spread, 0, m, k, 1, far as isize).unwrap();
+    for (alpha, beta) in [(1.0, 0.0), (1.0, 1.0), (-0.7, 0.3)] {
+        let expected = plain(alpha, (near, b), beta, &old, &mut ws);
+        for kernels in exact_isas() {
+            let mut c = old.clone();
+            kernels.gemm(alpha, a, b, beta, MatMut::new(&mut c, m, n).unwrap(), &mut ws).unwrap();
+            differences.compare(|| format!("{} {alpha} and {beta}", kernels.isa()), &expected, &c);
         }
     }
     differences.finish();

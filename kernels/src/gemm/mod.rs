@@ -113,11 +113,6 @@ impl TileSet {
         (width, columns.min(width.vectors * LANES))
     }
 
-    /// The narrowest tile's height; it is for any number of rows.
-    fn narrow_height(&self) -> usize {
-        self.widths.last().map_or(1, |w| w.full.tiles.len())
-    }
-
     /// Whether tiles for many rows have one vector only (a vector takes several registers), so that packed panels have too.
     fn panels_are_vectors(&self) -> bool {
         self.widths.iter().all(|w| w.flat || w.vectors == 1)
@@ -156,8 +151,16 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
     let packed = pack || matches!(g.b, Right::Packed(_));
     let rows = if packed && !tiles.panels_are_vectors() { usize::MAX } else { m };
     let copy_a = copies_a(tiles, &g, depth.min(PACKED_DEPTH));
-    let row_blocks = || row_blocks(m, depth.min(PACKED_DEPTH), copy_a.then(|| tiles.narrow_height()));
-    for j in (0..n).step_by(PACKED_COLUMNS).map(|start| start..n.min(start + PACKED_COLUMNS)) {
+    let row_blocks = || row_blocks(m, if copy_a { PACKED_DEPTH } else { depth.min(PACKED_DEPTH) });
+    // Where A is near anyway, but packed panels would leave L1, each is packed when its turn comes.
+    let one_by_one = pack
+        && tiles.panels_are_vectors()
+        && g.alpha == 1.0
+        && m > LANES
+        && n.saturating_mul(depth) > PANELS_IN_L1
+        && m.saturating_mul(depth) <= PACKED_ROWS * PACKED_DEPTH;
+    let step = if one_by_one { LANES } else { PACKED_COLUMNS };
+    for j in (0..n).step_by(step).map(|start| start..n.min(start + step)) {
         match g.b {
             Right::View(b) if !pack => {
                 // Rows of A and C are brought near once.
@@ -196,6 +199,9 @@ pub(crate) unsafe fn run(tiles: &TileSet, mut g: Product<'_>) {
         }
     }
 }
+
+/// Floats of B in packed panels that stay in L1.
+const PANELS_IN_L1: usize = 4096;
 
 /// Columns of C^T that are computed at a time.
 const TURNED_COLUMNS: usize = 512;
@@ -257,33 +263,36 @@ fn blocks(len: usize, limit: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).map(move |block| edge(block)..edge(block + 1))
 }
 
-/// The rows `0..m` in blocks of about equal height: as high as one tile at most, if given; or cut where the tiles of every ISA
-/// end, [`PACKED_ROWS`] at most, or more where blocks of `depth` make that no larger a part of A.
-fn row_blocks(m: usize, depth: usize, tile: Option<usize>) -> impl Iterator<Item = Range<usize>> {
+/// The rows `0..m` in blocks of about equal height, cut where the tiles of every ISA end: [`PACKED_ROWS`] at most, or more
+/// where blocks of `depth` make that no larger a part of A.
+fn row_blocks(m: usize, depth: usize) -> impl Iterator<Item = Range<usize>> {
     const TILES_END: usize = 12;
     const { assert!(PACKED_ROWS.is_multiple_of(TILES_END)) };
     let limit = PACKED_ROWS * PACKED_DEPTH / depth.max(1) / TILES_END * TILES_END;
-    let (limit, cut) = tile.map_or((limit.max(PACKED_ROWS), TILES_END), |height| (height, 1));
-    let count = m.div_ceil(limit);
-    let edge = move |block: usize| (block * m).div_ceil(count).next_multiple_of(cut).min(m);
+    let count = m.div_ceil(limit.max(PACKED_ROWS));
+    let edge = move |block: usize| (block * m).div_ceil(count).next_multiple_of(TILES_END).min(m);
     (0..count).map(move |block| edge(block)..edge(block + 1))
 }
 
 /// Whether to copy B to where its rows are contiguous and near each other. It has to be where its columns are the
-/// contiguous ones. It pays where there are enough tiles of m to read the copy, and rows are far apart (each on another page of
-/// memory); or, where panels are one vector, not adjacent: their rows would be half a cache line set apart, or masked.
+/// contiguous ones. It pays where there are enough tiles of m to read the copy and rows are far apart (each on another page of
+/// memory); or, where panels are one vector, merely apart, so that they share few sets of the cache. There a last vector that
+/// would be masked in the loop over k pays for the copy sooner.
 fn packs_b(tiles: &TileSet, b: MatRef<'_>, rows: usize) -> bool {
-    let (far, enough_rows) = if tiles.panels_are_vectors() { (1, 32) } else { (512, 96) };
-    let stride = b.row_stride().unsigned_abs();
-    b.column_stride() != 1 || stride >= far && stride != LANES && rows >= enough_rows && b.rows() > 1
+    let (far, enough_rows) = match (tiles.panels_are_vectors(), b.columns().is_multiple_of(LANES)) {
+        (true, false) => (1, 24),
+        (true, true) => (LANES + 1, 96),
+        (false, _) => (512, 96),
+    };
+    b.column_stride() != 1 || b.row_stride().unsigned_abs() >= far && rows >= enough_rows && b.rows() > 1
 }
 
-/// Whether to copy A, a tile's rows at a time: where panels are one vector and there are several to read the copy, and A's
+/// Whether to copy A, block by block: where panels are one vector and there are several to read the copy, and A's
 /// columns are the contiguous ones and on more pages of memory than a CPU has at hand.
 fn copies_a(tiles: &TileSet, g: &Product<'_>, depth: usize) -> bool {
     const ENOUGH_COLUMNS: usize = 64;
     const ENOUGH_ROWS: usize = 32;
-    const FAR: usize = 1 << 16;
+    const FAR: usize = 1 << 18;
     tiles.panels_are_vectors()
         && g.c.columns() >= ENOUGH_COLUMNS
         && g.c.rows() >= ENOUGH_ROWS
@@ -400,10 +409,10 @@ unsafe fn operand_a(
 ) -> Operand {
     let a = sub(g.a, i, k);
     if copy {
-        let height = a.rows();
+        let stride = a.rows().next_multiple_of(LANES);
         // SAFETY: as the caller vouches.
-        unsafe { (tiles.pack_rows)(a.transposed(), height, g.scratch.a) };
-        return Operand { ptr: g.scratch.a.as_ptr(), row_stride: 1, column_stride: height as isize };
+        unsafe { (tiles.pack_rows)(a.transposed(), stride, g.scratch.a) };
+        return Operand { ptr: g.scratch.a.as_ptr(), row_stride: 1, column_stride: stride as isize };
     }
     // Without columns there is nothing to multiply, and alpha = 0 reads nothing.
     if g.alpha == 1.0 || g.alpha == 0.0 || a.columns() == 0 {
@@ -434,12 +443,9 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
             Start::Beta(beta) => TileStart::Scaled(beta),
         };
         let (b, b_row_stride, b_vector_stride) = block.b.panel(j - block.j.start, columns);
-        let rows = block.i.len();
-        let count = rows.div_ceil(heights.tiles.len());
-        for t in 0..count {
-            // Heights differ by one at most: no short last tile that leaves the FMA units waiting.
-            let (r0, r1) = (t * rows / count, (t + 1) * rows / count);
-            let (i, height) = (block.i.start + r0, r1 - r0 - 1);
+        // Heights differ by one at most: no short last tile that leaves the FMA units waiting.
+        for rows in blocks(block.i.len(), heights.tiles.len()) {
+            let (r0, i, height) = (rows.start, block.i.start + rows.start, rows.len() - 1);
             let tile = Tile {
                 depth: block.k.len(),
                 a: block.a.ptr.wrapping_offset(r0 as isize * block.a.row_stride),
@@ -453,7 +459,7 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
                 c_row_stride,
                 tail,
             };
-            // SAFETY: rows r0..r1 and `columns` columns from j are inside of the block, which is inside of
+            // SAFETY: `rows` and `columns` columns from j are inside of the block, which is inside of
             // C (and of the mask or the state, which have C's shape); the operands cover it, and the caller
             // vouches for the ISA.
             unsafe {

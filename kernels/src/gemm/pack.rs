@@ -41,33 +41,38 @@ pub(crate) fn pack_rows<S: Simd>(s: S, from: MatRef<'_>, stride: usize, to: &mut
     }
 }
 
-/// Copies a matrix whose columns are contiguous to one whose rows are, with +0 in the columns that only `to` has. What is no
-/// whole square goes one by one.
+/// Copies a matrix whose columns are contiguous to one whose rows are, with +0 in the columns that only `to` has: square by
+/// square, the last ones over parts of others.
 #[inline(always)]
 pub(crate) fn pack_columns<S: Simd>(s: S, from: MatRef<'_>, mut to: MatMut<'_>) {
     let (rows, columns) = from.shape();
     assert!(from.row_stride() == 1 || rows <= 1, "columns are contiguous");
     assert!(rows <= to.rows() && columns <= to.columns());
-    let (square_rows, square_columns) = (rows / S::SQUARE * S::SQUARE, columns / S::SQUARE * S::SQUARE);
-    let (width, source, source_stride) = (to.columns(), from.as_ptr(), from.column_stride());
-    let (target, target_stride) = (to.as_mut_ptr(), to.leading_dimension());
-    for j0 in (0..square_columns).step_by(LANES) {
-        for k in (0..square_rows).step_by(S::SQUARE) {
-            for j in (j0..square_columns.min(j0 + LANES)).step_by(S::SQUARE) {
-                // SAFETY: squares inside of both matrices.
-                unsafe {
-                    let from = source.offset(j as isize * source_stride).add(k);
-                    s.transpose(from, source_stride, target.add(k * target_stride + j), target_stride);
-                }
+    if rows < S::SQUARE || columns < S::SQUARE {
+        for i in 0..rows {
+            for (j, x) in to.row_mut(i).unwrap_or(&mut []).iter_mut().enumerate() {
+                *x = if j < columns { from.at(i, j) } else { 0.0 };
             }
         }
+        return;
     }
-    for k in 0..rows {
-        let first = if k < square_rows { square_columns } else { 0 };
-        for j in first..width {
-            let x = if j < columns { from.at(k, j) } else { 0.0 };
-            // SAFETY: inside of `to`.
-            unsafe { *target.add(k * target_stride + j) = x };
+    if columns < to.columns() {
+        for i in 0..rows {
+            to.row_mut(i).unwrap_or(&mut [])[columns..].fill(0.0);
+        }
+    }
+    let (source, source_stride) = (from.as_ptr(), from.column_stride());
+    let (target, target_stride) = (to.as_mut_ptr(), to.leading_dimension());
+    let (last_row, last_column) = (rows - S::SQUARE, columns - S::SQUARE);
+    for j0 in (0..columns).step_by(LANES) {
+        for i in (0..rows).step_by(S::SQUARE).map(|i| i.min(last_row)) {
+            for j in (j0..columns.min(j0 + LANES)).step_by(S::SQUARE).map(|j| j.min(last_column)) {
+                // SAFETY: squares inside of both matrices.
+                unsafe {
+                    let from = source.offset(j as isize * source_stride).add(i);
+                    s.transpose(from, source_stride, target.add(i * target_stride + j), target_stride);
+                }
+            }
         }
     }
 }
