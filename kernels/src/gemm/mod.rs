@@ -4,7 +4,7 @@
 //! loop 1  blocks of n     PACKED_COLUMNS
 //! loop 2  blocks of k     PACKED_DEPTH        B is packed here if at all; partial sums stay in C between blocks:
 //!                                             the same chain
-//! loop 3  blocks of m     PACKED_ROWS         A is packed here where alpha != 1
+//! loop 3  blocks of m     PACKED_ROWS         A is packed here if at all
 //! loop 4  panels of n     the tile's width    a panel of B stays in L1 or L2
 //! loop 5  tiles of m      the tile's height   the microkernel, `tile.rs`
 //! ```
