@@ -8,6 +8,7 @@
 mod affinity;
 pub mod atomic;
 pub mod dataset;
+pub mod draw;
 pub mod error;
 pub mod hash;
 pub mod idx;
