@@ -1,8 +1,8 @@
-//! A contact sheet: pictures in rows of ten, enlarged, with lines between them.
+//! A contact sheet: pictures in rows, enlarged, with lines between them.
 
 use super::Image;
 
-/// Pictures in a row.
+/// Pictures in a row of up to a hundred; more of them make a square.
 const PER_ROW: usize = 10;
 
 /// The sheet is enlarged as long as it is not wider than this, and at most eightfold.
@@ -12,7 +12,7 @@ const WIDTH: usize = 1000;
 const LINE: usize = 1;
 const LINE_GREY: u8 = 96;
 
-/// All pictures on one sheet, ten to a row: its pixels, its width and its height.
+/// All pictures on one sheet, ten or more to a row: its pixels, its width and its height.
 ///
 /// Each pixel becomes a square of whole pixels, so that nothing is blurred. All pictures have the size of the first.
 ///
@@ -21,7 +21,7 @@ const LINE_GREY: u8 = 96;
 /// If there is no picture, or one is not as large as the first.
 pub fn sheet(images: &[Image<'_>]) -> (Vec<u8>, usize, usize) {
     let (rows, cols) = (images[0].rows, images[0].cols);
-    let across = images.len().min(PER_ROW);
+    let across = images.len().min(PER_ROW.max(images.len().isqrt()));
     let down = images.len().div_ceil(across);
     let zoom = (WIDTH / (across * (cols + LINE))).clamp(1, 8);
     let (cell_height, cell_width) = (rows * zoom + LINE, cols * zoom + LINE);
@@ -74,5 +74,8 @@ mod tests {
         let digit = [0; 784];
         assert_eq!(super::sheet(&[Image::new(&digit, 28, 28); 3]).1, 3 * (28 * 8 + 1) + 1);
         assert_eq!(super::sheet(&[Image::new(&digit, 28, 28); 100]).1, 10 * (28 * 3 + 1) + 1);
+        // 440 of them: 20 in each of 22 rows.
+        let (_, width, height) = super::sheet(&[Image::new(&digit, 28, 28); 440]);
+        assert_eq!((width, height), (20 * (28 + 1) + 1, 22 * (28 + 1) + 1));
     }
 }
