@@ -19,6 +19,7 @@ pub mod nearest;
 pub mod network;
 pub mod random;
 pub mod shared;
+pub mod statistics;
 pub mod team;
 pub mod train;
 

@@ -46,4 +46,9 @@ impl IdxFile {
     pub(super) fn data(&self) -> &[u8] {
         &self.bytes[self.header.data_offset()..]
     }
+
+    /// The whole file, header included.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }

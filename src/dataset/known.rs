@@ -1,7 +1,8 @@
 //! The datasets this program knows by name: where they are published and what their bytes hash to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::Options;
 use super::file::IdxFile;
 use super::folder::{self, FILES, Files};
 use super::map;
@@ -107,7 +108,53 @@ pub fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
+/// Where a known dataset's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this program.
+    Program,
+    /// In this folder, or where two of them hold different files, in these.
+    Folders(Vec<PathBuf>),
+    /// Some of them are in these folders, but not this file.
+    Incomplete(Vec<PathBuf>, &'static str),
+    /// Nowhere.
+    Nowhere,
+}
+
 impl Known {
+    /// Where the four files are, going by names alone: nothing is opened, unpacked or verified.
+    pub fn place(&self, options: &Options) -> Result<Place> {
+        if cfg!(feature = "bundled-mnist") && self.name == "mnist" {
+            return Ok(Place::Program);
+        }
+        let (mut folders, mut missing) = (Vec::new(), None);
+        for name in FILES {
+            let mut found = None;
+            for folder in self.folders(options.cache.path(), &options.shared) {
+                if folder::find_raw(&folder, name)?.is_some() || folder::find_packed(&folder, name)?.is_some()
+                {
+                    found = Some(folder);
+                    break;
+                }
+            }
+            match found {
+                Some(folder) if folders.contains(&folder) => {}
+                Some(folder) => folders.push(folder),
+                None => missing = missing.or(Some(name)),
+            }
+        }
+        Ok(match (folders.is_empty(), missing) {
+            (true, _) => Place::Nowhere,
+            (false, None) => Place::Folders(folders),
+            (false, Some(name)) => Place::Incomplete(folders, name),
+        })
+    }
+
+    /// The folders to look in, in this order.
+    fn folders(&self, cache: Option<&Path>, shared: &Path) -> Vec<PathBuf> {
+        cache.into_iter().chain([shared]).map(|folder| folder.join(self.name)).collect()
+    }
+
     /// Opens the four files: those in this program, else those in the cache, else those in the folder `shared`.
     pub(super) fn open(&self, shared: &Path, store: &mut Store) -> Result<Files> {
         let mut need = |index| match self.open_file(index, shared, store)? {
@@ -135,9 +182,9 @@ impl Known {
             return store.unpacked(&packed, &place, sha256).map(Some);
         }
 
-        let cached = store.path(Path::new(self.name));
+        let cache = store.path(Path::new(""));
         let mut damaged = None;
-        for folder in cached.into_iter().chain([shared.join(self.name)]) {
+        for folder in self.folders(cache.as_deref(), shared) {
             let raw = folder::find_raw(&folder, name)?;
             if let (Some(raw), Some(sha256)) = (&raw, sha256) {
                 let (file, metadata) = map::open_regular(raw)?;

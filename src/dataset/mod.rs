@@ -20,12 +20,14 @@ pub(crate) mod map;
 mod split;
 mod stamp;
 mod store;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use cache::CacheDir;
 pub use split::Split;
+pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints};
 
 use crate::error::{Error, Result};
 use classes::{Classes, Named, Source};
@@ -102,11 +104,16 @@ pub fn open_with(options: &Options) -> Result<Dataset> {
         }
     };
     let classes = Classes::new(named, options.num_classes, known.is_some())?;
-    let files = match known {
-        Some(known) => known.open(&options.shared, &mut store)?,
-        None => folder::open(folder, &mut store)?,
-    };
+    let files = open_files(options, &mut store)?;
     assemble(options.data.clone(), files, classes, store.notices)
+}
+
+/// Opens the files of the known dataset or of the folder.
+fn open_files(options: &Options, store: &mut Store) -> Result<Files> {
+    match known::find(&options.data) {
+        Some(known) => known.open(&options.shared, store),
+        None => folder::open(Path::new(&options.data), store),
+    }
 }
 
 fn require_folder(folder: &Path, data: &str) -> Result<()> {
