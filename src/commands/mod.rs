@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod data;
 mod info;
 mod progress;
 mod report;

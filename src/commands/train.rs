@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::dataset::Dataset;
 use mnist_fast::error::Kind;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
@@ -14,6 +14,7 @@ use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
+use super::data::{self, Source};
 use super::progress::Progress;
 use super::report::{Epoch, Report, Style};
 use crate::args::{Args, Opt};
@@ -28,18 +29,10 @@ Usage: mnist-fast train [options]
   mnist-fast train --hidden none --optimizer sgd     softmax regression";
 
 pub(crate) const OPTIONS: &[Opt] = &[
-    Opt {
-        name: "--data",
-        value: "NAME|DIR",
-        help: "mnist (default), fashion-mnist, kmnist, or a folder with IDX files, raw\nor .gz (a folder of a known name is written ./mnist)",
-    },
-    Opt { name: "--num-classes", value: "N", help: "how many classes the labels have (default 10)" },
-    Opt {
-        name: "--validation",
-        value: "N",
-        help: "the first N training images are for validation\n(default 10000, 0 for none; of fewer than 20000 images: the last sixth)",
-    },
-    Opt { name: "--validation-split", value: "F", help: "the last fraction F of them instead, as in Keras" },
+    data::DATA,
+    data::NUM_CLASSES,
+    data::VALIDATION,
+    data::VALIDATION_SPLIT,
     Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" },
     Opt { name: "--activation", value: "NAME", help: "of the hidden layers: relu" },
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
@@ -72,14 +65,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
 /// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
 const SPARSE_BELOW: f64 = 0.5;
 
-/// Training images from which on the tutorial's 10,000 are for validation without being asked for.
-const DEFAULT_VALIDATION_FROM: usize = 20_000;
-
 /// What the options ask for, before the data is known.
 struct Plan {
-    data: String,
-    num_classes: Option<usize>,
-    validation: Option<Validation>,
+    source: Source,
     hidden: Option<Vec<usize>>,
     optimizer: Optimizer,
     batch_size: usize,
@@ -95,22 +83,17 @@ struct Plan {
     style: Style,
 }
 
-/// Which training images are for validation.
-#[derive(Clone, Copy)]
-enum Validation {
-    First(usize),
-    LastFraction(f64),
-}
-
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
     let plan = Plan::parse(args)?;
     if let Some(path) = &plan.save {
         model_file::check_target(path)?;
     }
-    let data = dataset::open(&plan.data, plan.num_classes)?;
-    data.notices.iter().for_each(output::stderr);
-    let (train, validation) = plan.split(&data)?;
+    let data = plan.source.open()?;
+    let parts = plan.source.split(data.train.len())?;
+    let all = Examples { images: data.train.images(), labels: data.train.labels() };
+    let train = all.range(parts.train);
+    let validation = (!parts.validation.is_empty()).then(|| all.range(parts.validation));
     let network = plan.network(&data)?;
     // A thread beyond the batch would have no image.
     let threads = plan
@@ -131,9 +114,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
     let mut report = Report::new(plan.style, plan.epochs, data.classes);
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() };
-    let first = matches!(plan.validation, Some(Validation::First(_)))
-        || plan.validation.is_none() && data.train.len() >= DEFAULT_VALIDATION_FROM;
-    let validation_from = (validation.map_or(0, |v| v.len()), if first { "first" } else { "last" });
+    let from = if parts.validation_first { "first" } else { "last" };
+    let validation_from = (validation.map_or(0, |v| v.len()), from);
     let config = || plan.config(&network, validation_from);
     pipe.print(report.start(&plan.kernels, threads, &data, train, validation, &network, config()))?;
     let training = serde_json::from_str(&config().finish()).expect("our own JSON");
@@ -207,18 +189,7 @@ impl Plan {
     fn parse(mut args: Args) -> Result<Plan> {
         let (json, quiet) = (args.switch("--json"), args.switch("--quiet"));
         let shuffle = !args.switch("--no-shuffle");
-        let first = args.value("--validation", "a whole number of images")?;
-        let fraction = args.parse("--validation-split", "a fraction from 0 to below 1", |text| {
-            text.parse().ok().filter(|f: &f64| (0.0..1.0).contains(f))
-        })?;
-        let validation = match (first, fraction) {
-            (Some(_), Some(_)) => {
-                return Err(Error::usage(
-                    "--validation and --validation-split exclude each other; give one of them",
-                ));
-            }
-            (first, fraction) => first.map(Validation::First).or(fraction.map(Validation::LastFraction)),
-        };
+        let source = Source::parse(&mut args)?;
         args.parse("--activation", "relu", |name| (name == "relu").then_some(()))?;
         let lr = args.parse("--lr", "a finite number, 0 or more", |text| {
             text.parse().ok().filter(|lr: &f64| lr.is_finite() && *lr >= 0.0 && (*lr as f32).is_finite())
@@ -242,11 +213,7 @@ impl Plan {
             _ => None,
         })?;
         let plan = Plan {
-            data: args.path("--data")?.map_or("mnist".into(), |data| data.to_string_lossy().into_owned()),
-            num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
-                text.parse().ok().filter(|n| (2..=256).contains(n))
-            })?,
-            validation,
+            source,
             hidden: args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?,
             optimizer,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
@@ -289,36 +256,6 @@ impl Plan {
         )))
     }
 
-    /// Splits the training images into those for training and those for validation.
-    fn split<'a>(&self, data: &'a Dataset) -> Result<(Examples<'a>, Option<Examples<'a>>)> {
-        let all = Examples { images: data.train.images(), labels: data.train.labels() };
-        let n = all.len();
-        let (train, validation) = match self.validation {
-            Some(Validation::LastFraction(fraction)) => {
-                let split_at = (n as f64 * (1.0 - fraction)).floor() as usize;
-                (0..split_at, split_at..n)
-            }
-            Some(Validation::First(first)) => (first.min(n)..n, 0..first.min(n)),
-            None if n >= DEFAULT_VALIDATION_FROM => (10_000..n, 0..10_000),
-            None => {
-                let split_at = n - n / 6;
-                if n / 6 > 0 {
-                    output::stderr(format_args!(
-                        "note: only {n} training images, so the last {} are for validation; --validation N changes that",
-                        n / 6
-                    ));
-                }
-                (0..split_at, split_at..n)
-            }
-        };
-        if train.is_empty() {
-            return Err(Error::failed(format!(
-                "all {n} training images would be for validation and none left to train on; give a smaller --validation"
-            )));
-        }
-        Ok((all.range(train), (!validation.is_empty()).then(|| all.range(validation))))
-    }
-
     /// The network to start from.
     fn network(&self, data: &Dataset) -> Result<Network> {
         let inputs = data.rows * data.cols;
@@ -354,7 +291,7 @@ impl Plan {
     /// The settings that the result depends on, for the record.
     fn config(&self, network: &Network, validation: (usize, &str)) -> JsonLine {
         let hidden = network.hidden();
-        let config = JsonLine::new().with("data", self.data.as_str());
+        let config = JsonLine::new().with("data", self.source.data.as_str());
         let config = config.with("validation", validation.0).with("validation_from", validation.1);
         let config = config.with("hidden", hidden).with("activation", "relu");
         let config = match &self.optimizer {

@@ -1,0 +1,110 @@
+//! The options that say which data a command works on and how it is split: the same for every command that has them.
+
+use std::ops::Range;
+
+use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::{Error, Result};
+
+use crate::args::{Args, Opt};
+use crate::output;
+
+pub(crate) const DATA: Opt = Opt {
+    name: "--data",
+    value: "NAME|DIR",
+    help: "mnist (default), fashion-mnist, kmnist, or a folder with IDX files, raw\nor .gz (a folder of a known name is written ./mnist)",
+};
+pub(crate) const NUM_CLASSES: Opt =
+    Opt { name: "--num-classes", value: "N", help: "how many classes the labels have (default 10)" };
+pub(crate) const VALIDATION: Opt = Opt {
+    name: "--validation",
+    value: "N",
+    help: "the first N training images are for validation\n(default 10000, 0 for none; of fewer than 20000 images: the last sixth)",
+};
+pub(crate) const VALIDATION_SPLIT: Opt =
+    Opt { name: "--validation-split", value: "F", help: "the last fraction F of them instead, as in Keras" };
+
+/// Training images from which on the tutorial's 10,000 are for validation without being asked for.
+const DEFAULT_VALIDATION_FROM: usize = 20_000;
+
+/// What these options ask for, before the data is known.
+pub(crate) struct Source {
+    /// The name or folder.
+    pub(crate) data: String,
+    pub(crate) num_classes: Option<usize>,
+    validation: Option<Validation>,
+}
+
+/// Which training images are for validation.
+#[derive(Clone, Copy)]
+enum Validation {
+    First(usize),
+    LastFraction(f64),
+}
+
+/// Which images of the training file are for what.
+pub(crate) struct Parts {
+    pub(crate) train: Range<usize>,
+    /// May be empty.
+    pub(crate) validation: Range<usize>,
+    /// Whether it was to be the first images that are for validation.
+    pub(crate) validation_first: bool,
+}
+
+impl Source {
+    pub(crate) fn parse(args: &mut Args) -> Result<Self> {
+        let first = args.value("--validation", "a whole number of images")?;
+        let fraction = args.parse("--validation-split", "a fraction from 0 to below 1", |text| {
+            text.parse().ok().filter(|f: &f64| (0.0..1.0).contains(f))
+        })?;
+        let validation = match (first, fraction) {
+            (Some(_), Some(_)) => {
+                return Err(Error::usage(
+                    "--validation and --validation-split exclude each other; give one of them",
+                ));
+            }
+            (first, fraction) => first.map(Validation::First).or(fraction.map(Validation::LastFraction)),
+        };
+        Ok(Source {
+            data: args.path("--data")?.map_or("mnist".into(), |data| data.to_string_lossy().into_owned()),
+            num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
+                text.parse().ok().filter(|n| (2..=256).contains(n))
+            })?,
+            validation,
+        })
+    }
+
+    /// Opens the dataset; what there is to say about it goes to standard error.
+    pub(crate) fn open(&self) -> Result<Dataset> {
+        let data = dataset::open(&self.data, self.num_classes)?;
+        data.notices.iter().for_each(output::stderr);
+        Ok(data)
+    }
+
+    /// Splits `n` training images.
+    pub(crate) fn split(&self, n: usize) -> Result<Parts> {
+        let (train, validation, validation_first) = match self.validation {
+            Some(Validation::LastFraction(fraction)) => {
+                let split_at = (n as f64 * (1.0 - fraction)).floor() as usize;
+                (0..split_at, split_at..n, false)
+            }
+            Some(Validation::First(first)) => (first.min(n)..n, 0..first.min(n), true),
+            None if n >= DEFAULT_VALIDATION_FROM => (10_000..n, 0..10_000, true),
+            None => {
+                let split_at = n - n / 6;
+                if n / 6 > 0 {
+                    output::stderr(format_args!(
+                        "note: only {n} training images, so the last {} are for validation; --validation N changes that",
+                        n / 6
+                    ));
+                }
+                (0..split_at, split_at..n, false)
+            }
+        };
+        if train.is_empty() {
+            return Err(Error::failed(format!(
+                "all {n} training images would be for validation and none left to train on; give a smaller --validation"
+            )));
+        }
+        Ok(Parts { train, validation, validation_first })
+    }
+}
