@@ -20,6 +20,7 @@ pub mod network;
 pub mod random;
 pub mod shared;
 pub mod statistics;
+pub mod target;
 pub mod team;
 pub mod train;
 

@@ -13,18 +13,18 @@
 pub mod safetensors;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, is_separator};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::atomic::AtomicFile;
-use crate::dataset::map;
 use crate::error::{Error, Result};
 use crate::network::{Layer, Network};
+use crate::target::Target;
 use safetensors::{Checked, Reader, Tensor, short};
 
+const TARGET: Target = Target { what: "a model", example: "model.safetensors" };
 const ACTIVATION: &str = "relu";
 const NORMALIZATION: &str = "pixels / 255";
 const FORMAT: &str = "1";
@@ -82,7 +82,7 @@ pub fn save(path: &Path, model: &Model) -> Result<()> {
         return Err(refused(format!("layer {} has parameters that are not finite", l + 1)));
     }
 
-    let mut file = create(path)?;
+    let mut file = TARGET.create(path)?;
     write(&mut file, &header, network)
         .and_then(|()| file.commit())
         .map(drop)
@@ -108,41 +108,7 @@ fn write(file: &mut AtomicFile, header: &[u8], network: &Network) -> io::Result<
 /// Where `path` names no file, its folder does not exist or cannot be written to, or something other than a file is
 /// already there.
 pub fn check_target(path: &Path) -> Result<()> {
-    create(path).map(drop)
-}
-
-fn create(path: &Path) -> Result<AtomicFile> {
-    let refused =
-        |what: String| Err(Error::failed(format!("a model cannot be saved as {}: {what}", path.display())));
-    let ends_as_folder =
-        path.as_os_str().as_encoded_bytes().last().is_some_and(|b| is_separator(char::from(*b)));
-    if path.file_name().is_none() || ends_as_folder {
-        return refused("that is not the name of a file; add one, such as model.safetensors".into());
-    }
-    // What else may be wrong with the target is wrong with its folder too.
-    if let Ok(metadata) = fs::metadata(path)
-        && !metadata.is_file()
-    {
-        return refused(format!("it is {}; give another name", map::kind_of(&metadata)));
-    }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(metadata) => {
-            let kind = map::kind_of(&metadata);
-            return refused(format!("{} is {kind}, not a folder; give another path", folder.display()));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refused(format!("the folder {} does not exist; create it first", folder.display()));
-        }
-        Err(error) => return refused(error.to_string()),
-    }
-    AtomicFile::create(path).or_else(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            refused(format!("you may not write to the folder {}; give another path", folder.display()))
-        }
-        _ => refused(error.to_string()),
-    })
+    TARGET.check(path)
 }
 
 /// Reads a model file: one that [`save`] wrote, or the weights of an `nn.Sequential(Linear, ReLU, Linear, ...)`.
