@@ -3,8 +3,11 @@
 use std::num::NonZero;
 use std::thread;
 
-/// A piece's sums fit into 32 bits: 16,384 times 255 squared is below 2^32.
-const PIECE: usize = 16 * 1024;
+/// Pixels that are counted side by side, as many as fit into a small vector.
+const LANES: usize = 16;
+
+/// So many pixels a lane fit into its counters: 255 of them in 8 bits, 255 x 255 in 16, 255 x 255^2 in 32.
+const PIECE: usize = 255 * LANES;
 
 /// Below this a second thread would cost more than it brings.
 const SHARE: usize = 1024 * 1024;
@@ -43,19 +46,30 @@ impl Statistics {
         pixels.chunks(PIECE).map(Self::of_piece).fold(Self::NONE, Self::and)
     }
 
-    /// Plain enough for the compiler to use vectors.
+    /// Counters of one width at a time, and lanes side by side: so the compiler makes vectors of them.
     fn of_piece(pixels: &[u8]) -> Self {
-        let (mut nonzero, mut sum, mut squares) = (0u32, 0u32, 0u32);
-        let (mut min, mut max) = (u8::MAX, 0);
-        for &pixel in pixels {
-            nonzero += u32::from(pixel != 0);
-            sum += u32::from(pixel);
-            squares += u32::from(pixel) * u32::from(pixel);
-            min = min.min(pixel);
-            max = max.max(pixel);
+        let (mut min, mut max) = ([u8::MAX; LANES], [0; LANES]);
+        let (mut nonzero, mut sum, mut squares) = ([0u8; LANES], [0u16; LANES], [0u32; LANES]);
+        let (chunks, rest) = pixels.as_chunks::<LANES>();
+        let mut add = |lane: usize, pixel: u8| {
+            min[lane] = min[lane].min(pixel);
+            max[lane] = max[lane].max(pixel);
+            nonzero[lane] += u8::from(pixel != 0);
+            sum[lane] += u16::from(pixel);
+            squares[lane] += u32::from(u16::from(pixel) * u16::from(pixel));
+        };
+        for chunk in chunks {
+            (0..LANES).for_each(|lane| add(lane, chunk[lane]));
         }
-        let (nonzero, sum, squares) = (nonzero.into(), sum.into(), squares.into());
-        Statistics { count: pixels.len() as u64, nonzero, sum, squares, min, max }
+        rest.iter().enumerate().for_each(|(lane, pixel)| add(lane, *pixel));
+        Statistics {
+            count: pixels.len() as u64,
+            nonzero: nonzero.into_iter().map(u64::from).sum(),
+            sum: sum.into_iter().map(u64::from).sum(),
+            squares: squares.into_iter().map(u64::from).sum(),
+            min: min.into_iter().min().unwrap_or(u8::MAX),
+            max: max.into_iter().max().unwrap_or(0),
+        }
     }
 
     /// Of both.
