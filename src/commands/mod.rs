@@ -2,6 +2,7 @@
 
 mod data;
 mod info;
+mod inspect;
 mod progress;
 mod report;
 mod summary;
@@ -26,13 +27,20 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 3] = [
+const COMMANDS: [Command; 4] = [
     Command {
         name: "train",
         about: "train a network; without options: the tutorial's, on MNIST",
         usage: train::USAGE,
         options: train::OPTIONS,
         run: train::run,
+    },
+    Command {
+        name: "inspect",
+        about: "the data: shapes, classes, statistics, images; known datasets",
+        usage: inspect::USAGE,
+        options: inspect::OPTIONS,
+        run: inspect::run,
     },
     Command {
         name: "summary",

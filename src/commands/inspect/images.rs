@@ -1,0 +1,189 @@
+//! Which images to show, and showing them: in the terminal, on a contact sheet, or as numbers in JSON.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use mnist_fast::dataset::{Dataset, Split};
+use mnist_fast::draw::{self, Image, Tile};
+use mnist_fast::nearest::nearest;
+use mnist_fast::target::Target;
+use mnist_fast::{Error, Result};
+
+use super::super::data::Source;
+use crate::output::{JsonLine, thousands};
+
+/// A part of the dataset after the split.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Part {
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "train" => Part::Train,
+            "validation" => Part::Validation,
+            "test" => Part::Test,
+            _ => return None,
+        })
+    }
+}
+
+/// Which images to show.
+pub(super) struct Selection {
+    /// Without one: the whole training file.
+    pub(super) part: Option<Part>,
+    pub(super) index: Option<Vec<usize>>,
+    pub(super) class: Option<String>,
+    /// As many as were asked for; there must be as many.
+    pub(super) count: Option<usize>,
+    /// As many as are shown without being asked for, if there are as many.
+    pub(super) at_most: usize,
+}
+
+/// The images that were chosen.
+pub(super) struct Chosen<'a> {
+    data: &'a Dataset,
+    split: &'a Split,
+    /// What they were chosen from.
+    range: Range<usize>,
+    /// Counted from the start of the range.
+    indices: Vec<usize>,
+}
+
+const SHEET: Target = Target { what: "a contact sheet", example: "sheet.png" };
+
+/// Checks that a contact sheet can be written before anything else is done.
+pub(super) fn check_target(path: &Path) -> Result<()> {
+    SHEET.check(path)
+}
+
+impl Selection {
+    /// What the overview shows.
+    pub(super) const FIRST_THREE: Selection =
+        Selection { part: None, index: None, class: None, count: None, at_most: 3 };
+
+    /// Looks the images up.
+    pub(super) fn choose<'a>(&self, data: &'a Dataset, source: &Source) -> Result<Chosen<'a>> {
+        let absent =
+            |what| Error::failed(format!("{} has no {what} images; choose another --split", data.name));
+        let (split, range, of) = match self.part {
+            None => (&data.train, 0..data.train.len(), "the training file"),
+            Some(Part::Train) => (&data.train, source.split(data.train.len())?.train, "the training set"),
+            Some(Part::Validation) => {
+                (&data.train, source.split(data.train.len())?.validation, "the validation set")
+            }
+            Some(Part::Test) => {
+                let test = data.test.as_ref().ok_or_else(|| absent("test"))?;
+                (test, 0..test.len(), "the test set")
+            }
+        };
+        if range.is_empty() {
+            return Err(absent("validation"));
+        }
+        let labels = &split.labels()[range.clone()];
+        let class = self.class.as_ref().map(|name| class(data, name)).transpose()?;
+        let indices = match &self.index {
+            Some(indices) => {
+                if let Some(wrong) = indices.iter().find(|index| **index >= labels.len()) {
+                    return Err(Error::failed(format!(
+                        "--index {wrong}: {of} of {} has the images 0 to {}",
+                        data.name,
+                        labels.len() - 1
+                    )));
+                }
+                indices.clone()
+            }
+            None => {
+                let fits = |index: &usize| class.is_none_or(|class| usize::from(labels[*index]) == class);
+                let wanted = self.count.unwrap_or(self.at_most);
+                let found: Vec<usize> = (0..labels.len()).filter(fits).take(wanted).collect();
+                let missing = self.count.is_some_and(|count| count > found.len());
+                if missing || found.is_empty() {
+                    let of_class = class.map_or(String::new(), |class| format!(" of class {class}"));
+                    return Err(Error::failed(format!(
+                        "{of} of {} has {} images{of_class}, fewer than {wanted}; ask for fewer with --images",
+                        data.name,
+                        found.len()
+                    )));
+                }
+                found
+            }
+        };
+        Ok(Chosen { data, split, range, indices })
+    }
+}
+
+/// The class of this name or number.
+fn class(data: &Dataset, name: &str) -> Result<usize> {
+    let names = data.class_names.as_deref().unwrap_or_default();
+    if let Some(class) = names.iter().position(|known| known.eq_ignore_ascii_case(name)) {
+        return Ok(class);
+    }
+    if let Some(class) = name.parse().ok().filter(|class| *class < data.classes) {
+        return Ok(class);
+    }
+    let hint = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!(
+            "give a number from 0 to {}{}",
+            data.classes - 1,
+            if names.is_empty() { "" } else { ", or a name" }
+        ),
+    };
+    Err(Error::failed(format!("--class {name}: {} has no such class; {hint}", data.name)))
+}
+
+impl Chosen<'_> {
+    fn pixels(&self, index: usize) -> &[u8] {
+        let len = self.split.image_len();
+        &self.split.images()[(self.range.start + index) * len..][..len]
+    }
+
+    fn image(&self, index: usize) -> Image<'_> {
+        Image::new(self.pixels(index), self.split.rows(), self.split.cols())
+    }
+
+    fn label(&self, index: usize) -> u8 {
+        self.split.labels()[self.range.start + index]
+    }
+
+    /// Drawn for the terminal, each below its index and its class.
+    pub(super) fn draw(&self) -> String {
+        let tile = |index: &usize| {
+            let label = self.label(*index);
+            let class = match &self.data.class_names {
+                Some(names) => Cow::from(&names[usize::from(label)]),
+                None => Cow::from(label.to_string()),
+            };
+            Tile { image: self.image(*index), caption: format!("#{index}: {class}") }
+        };
+        let tiles: Vec<Tile> = self.indices.iter().map(tile).collect();
+        draw::grid(&tiles, &draw::Options::of_stdout()).join("\n")
+    }
+
+    /// Writes the contact sheet.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let images: Vec<Image> = self.indices.iter().map(|index| self.image(*index)).collect();
+        let (sheet, width, height) = draw::sheet(&images);
+        SHEET.write(path, &draw::png::encode_grey(&sheet, width, height)?)
+    }
+
+    /// What to say after that.
+    pub(super) fn saved(&self, path: &Path) -> String {
+        let n = self.indices.len();
+        format!("saved {} image{} as {}", thousands(n), if n == 1 { "" } else { "s" }, path.display())
+    }
+
+    /// Adds the images as numbers, or where they went.
+    pub(super) fn json(&self, line: JsonLine, png: Option<&Path>) -> JsonLine {
+        if let Some(path) = png {
+            return line.with("png", path.to_string_lossy()).with("images", self.indices.len());
+        }
+        let image = |index: &usize| serde_json::json!({ "index": index, "label": self.label(*index), "pixels": self.pixels(*index) });
+        line.with("images", self.indices.iter().map(image).collect::<Vec<_>>())
+    }
+}
