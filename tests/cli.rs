@@ -1,72 +1,17 @@
 //! The program as its users meet it: through the binary.
 
 mod mnist;
+mod program;
 mod scratch;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use mnist_fast_kernels::{Isa, Kernels};
+use program::{fails, folder, json, program, run, small_mnist, succeeds, text};
 use scratch::{Scratch, images, labels};
 use serde_json::Value;
-
-/// The binary, with a cache of its own for the tests.
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mnist-fast"));
-    command.args(arguments).env("XDG_CACHE_HOME", mnist::cache()).env("HOME", mnist::cache());
-    command.env("LOCALAPPDATA", mnist::cache());
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Standard output of a run that must succeed.
-#[track_caller]
-fn succeeds(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// The last line of standard error of a run that must fail with `code`, in one sentence, printing nothing else.
-#[track_caller]
-fn fails(code: i32, arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "", "{arguments:?}");
-    let stderr = text(&output.stderr);
-    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors.len(), 1, "{arguments:?}: {stderr}");
-    errors[0].to_owned()
-}
-
-fn json(output: &str) -> Vec<Value> {
-    output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
-}
-
-/// A folder with the first `train` and `test` images of MNIST.
-fn small_mnist(train: usize, test: usize) -> Scratch {
-    let (scratch, data) = (Scratch::new(), mnist::mnist());
-    let parts = [("train", mnist::train(&data), train), ("t10k", mnist::test(&data), test)];
-    for (name, examples, count) in parts.into_iter().filter(|part| part.2 > 0) {
-        let part = examples.range(0..count);
-        let dims = [count as u32, 28, 28];
-        scratch.put(&format!("{name}-images-idx3-ubyte"), &scratch::idx(8, &dims, part.images));
-        scratch.put(&format!("{name}-labels-idx1-ubyte"), &labels(part.labels));
-    }
-    scratch
-}
-
-fn folder(scratch: &Scratch) -> String {
-    scratch.path("data").display().to_string()
-}
 
 #[test]
 fn a_default_epoch_prints_what_the_tutorial_prints() {
@@ -398,7 +343,7 @@ fn without_a_cache_folder_it_works_and_says_so() {
 #[test]
 fn help_lists_every_option_and_the_summary_is_the_tutorials() {
     let overview = succeeds(&["--help"]);
-    for command in ["train", "summary", "info"] {
+    for command in ["train", "inspect", "summary", "info"] {
         assert!(overview.contains(&format!("\n  {command} ")), "{overview}");
         for help in [succeeds(&[command, "--help"]), succeeds(&["help", command]), succeeds(&[command, "-h"])]
         {

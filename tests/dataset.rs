@@ -283,6 +283,9 @@ fn an_absent_known_dataset_says_how_to_get_it() {
         for sha256 in known.sha256_gz {
             assert_says(&message, &[sha256]);
         }
+        if let Some(package) = known.debian_package {
+            assert_says(&message, &[&format!("(or Debian's package {package}):")]);
+        }
 
         let nowhere = Options { cache: CacheDir::none(), ..options };
         let message = open_with(&nowhere).unwrap_err().to_string();
