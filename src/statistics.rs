@@ -1,16 +1,10 @@
 //! Statistics of pixels: exact sums of integers, from which means and deviations are taken once.
 
-use std::num::NonZero;
-use std::thread;
-
 /// Pixels that are counted side by side, as many as fit into a small vector.
 const LANES: usize = 16;
 
 /// So many pixels a lane fit into its counters: 255 of them in 8 bits, 255 x 255 in 16, 255 x 255^2 in 32.
 const PIECE: usize = 255 * LANES;
-
-/// Below this a second thread would cost more than it brings.
-const SHARE: usize = 1024 * 1024;
 
 /// What there is to say about the values of many pixels. Pixels count as parts of 255 here, as the network sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,21 +22,8 @@ impl Statistics {
     pub const NONE: Statistics =
         Statistics { count: 0, nonzero: 0, sum: 0, squares: 0, min: u8::MAX, max: 0 };
 
-    /// Of these pixels, counted on as many threads as are worth it. Sums of integers come out the same in any order.
+    /// Of these pixels.
     pub fn of(pixels: &[u8]) -> Self {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = cores.min(pixels.len() / SHARE).max(1);
-        let mut shares = pixels.chunks(pixels.len().div_ceil(threads).max(1));
-        let first = shares.next().unwrap_or_default();
-        thread::scope(|scope| {
-            let others: Vec<_> = shares.map(|share| scope.spawn(|| Self::of_share(share))).collect();
-            let first = Self::of_share(first);
-            let others = others.into_iter().map(|thread| thread.join().expect("counting does not panic"));
-            others.fold(first, Self::and)
-        })
-    }
-
-    fn of_share(pixels: &[u8]) -> Self {
         pixels.chunks(PIECE).map(Self::of_piece).fold(Self::NONE, Self::and)
     }
 
@@ -123,21 +104,26 @@ mod tests {
         assert_eq!(Statistics::of(&[]), Statistics::NONE);
     }
 
-    /// As many pixels as several threads share, all of the largest value: no sum may overflow.
+    /// All of the largest value but one: no counter may overflow, and none may be left out.
     #[test]
     fn of_many_pixels() {
-        let mut pixels = vec![255; 3 * SHARE + 5];
-        *pixels.last_mut().unwrap() = 1;
-        let n = pixels.len() as u64;
-        let expected = Statistics {
-            count: n,
-            nonzero: n,
-            sum: 255 * (n - 1) + 1,
-            squares: 255 * 255 * (n - 1) + 1,
-            min: 1,
-            max: 255,
-        };
-        assert_eq!(Statistics::of(&pixels), expected);
-        assert_eq!(Statistics::of(&pixels[..9]).and(Statistics::of(&pixels[9..])), expected);
+        for len in [1, LANES - 1, LANES, LANES + 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + LANES + 5] {
+            for odd in [0, len / 2, len - 1] {
+                let mut pixels = vec![255; len];
+                pixels[odd] = 1;
+                let n = len as u64;
+                let expected = Statistics {
+                    count: n,
+                    nonzero: n,
+                    sum: 255 * (n - 1) + 1,
+                    squares: 255 * 255 * (n - 1) + 1,
+                    min: 1,
+                    max: if n == 1 { 1 } else { 255 },
+                };
+                assert_eq!(Statistics::of(&pixels), expected, "{len} {odd}");
+                let (head, tail) = pixels.split_at(len / 3);
+                assert_eq!(Statistics::of(head).and(Statistics::of(tail)), expected, "{len} {odd}");
+            }
+        }
     }
 }

@@ -49,7 +49,7 @@ const FIRST_OF_MNIST: &str = "
 
 #[test]
 fn the_overview_of_mnist() {
-    let out = succeeds(&["inspect"]);
+    let (plain, out) = (succeeds(&["inspect"]), succeeds(&["inspect", "--stats"]));
     for line in [
         "mnist: handwritten digits, CC BY-SA 3.0",
         "training file  (60000, 28, 28)  (60000,)     0-255  0.1307  0.3081    19.12 %",
@@ -64,6 +64,12 @@ fn the_overview_of_mnist() {
     ] {
         assert!(out.lines().any(|found| found == line), "{line:?} is not in:\n{out}");
     }
+    // Without statistics it says the same of everything else.
+    let cut = |line: &str| {
+        if line.contains(", 28)") { line[..line.find(",)").unwrap() + 2].to_owned() } else { line.to_owned() }
+    };
+    let rest: Vec<String> = out.lines().filter(|line| !line.contains("mean")).map(cut).collect();
+    assert_eq!(plain.lines().filter(|line| !line.contains("images, u8")).collect::<Vec<_>>(), rest);
     assert!(!out.contains("\x1b"), "no colours in a pipe");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 }
@@ -71,7 +77,7 @@ fn the_overview_of_mnist() {
 /// Sums and shares against plain loops over the pixels.
 #[test]
 fn json_has_the_statistics_of_each_set() {
-    let lines = json(&succeeds(&["inspect", "--json", "--validation", "12345"]));
+    let lines = json(&succeeds(&["inspect", "--stats", "--json", "--validation", "12345"]));
     let [found] = &lines[..] else { panic!("{lines:?}") };
     assert_eq!((&found["dataset"], &found["classes"]), (&json!("mnist"), &json!(10)));
     assert_eq!((&found["class_names"], &found["licence"]), (&Value::Null, &json!("CC BY-SA 3.0")));
@@ -99,11 +105,12 @@ fn json_has_the_statistics_of_each_set() {
             assert!((found - expected).abs() < 1e-9, "{name} {member}: {found}, expected {expected}");
         }
         assert_eq!(found["shape"], json!([set.len(), 28, 28]));
-        if name != "training_file" {
-            let count = |class: u8| set.labels.iter().filter(|label| **label == class).count();
-            assert_eq!(found["class_counts"], json!((0..10).map(count).collect::<Vec<_>>()), "{name}");
-        }
+        let count = |class: u8| set.labels.iter().filter(|label| **label == class).count();
+        assert_eq!(found["class_counts"], json!((0..10).map(count).collect::<Vec<_>>()), "{name}");
     }
+    // They are not there unless asked for: they take a look at every pixel.
+    let plain = json(&succeeds(&["inspect", "--json"])).remove(0);
+    assert_eq!((&plain["train"]["shape"], plain["train"].get("mean")), (&json!([50_000, 28, 28]), None));
 }
 
 #[test]
@@ -125,7 +132,7 @@ fn a_folder_is_split_as_train_splits_it() {
     data.remove("t10k-images-idx3-ubyte");
     data.remove("t10k-labels-idx1-ubyte");
     assert_eq!(shapes(&["--validation", "0"]), ([Some(6), None, None], String::new()));
-    let out = succeeds(&["inspect", "--data", &folder, "--validation", "0"]);
+    let out = succeeds(&["inspect", "--data", &folder, "--validation", "0", "--stats"]);
     assert!(out.contains("\ntrain          (6, 3, 2)        (6,)          0-35"), "{out}");
     assert!(!out.contains("\nvalidation ") && !out.contains("\ntest "), "{out}");
     let error = fails(1, &["inspect", "--data", &folder, "--validation", "6"]);
@@ -433,7 +440,7 @@ fn fashion_mnist_of_debian() {
         succeeds(&["inspect", "--data", "fashion-mnist", "--verify"]).matches("as published").count(),
         4
     );
-    let out = succeeds(&["inspect", "--data", "fashion-mnist"]);
+    let out = succeeds(&["inspect", "--data", "fashion-mnist", "--stats"]);
     for line in [
         "train          (50000, 28, 28)  (50000,)     0-255  0.2860  0.3528    49.83 %",
         "9 Ankle boot       5,000      1,000      1,000",
@@ -452,6 +459,9 @@ fn errors_say_what_to_do() {
     for (code, arguments, parts) in [
         (2, &["--clas", "3"][..], &["unknown option --clas", "did you mean --class?"][..]),
         (2, &["--list", "--verify"], &["exclude each other"]),
+        (2, &["--list", "--images", "3"], &["--list shows no images", "leave those"]),
+        (2, &["--verify", "--stats"], &["--verify shows no images", "leave those"]),
+        (2, &["--verify", "--labels=2"], &["--verify shows no images", "leave those"]),
         (2, &["--index", "1", "--images", "2"], &["--index", "leave out --images"]),
         (2, &["--index", "1", "--class", "2"], &["--index", "leave out"]),
         (2, &["--index", "1,x"], &["--index 1,x", "such as 0,8,15"]),

@@ -18,7 +18,8 @@ use images::{Part, Selection};
 pub(crate) const USAGE: &str = "\
 Usage: mnist-fast inspect [options]
 
-  mnist-fast inspect                                shapes, classes, statistics, three images
+  mnist-fast inspect                                shapes, classes, three images
+  mnist-fast inspect --stats                        with mean, deviation and density of the pixels
   mnist-fast inspect --data fashion-mnist --labels 9
                                                     labels as integers and one-hot
   mnist-fast inspect --class 7 --images 5           the first sevens
@@ -26,13 +27,18 @@ Usage: mnist-fast inspect [options]
   mnist-fast inspect --png sheet.png                a contact sheet of 100 images
   mnist-fast inspect --list                         known datasets, and where they are
 
-An option that asks for images or labels shows those alone, without the overview.";
+What asks for images or labels alone shows them without the overview.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
     data::DATA,
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
+    Opt {
+        name: "--stats",
+        value: "",
+        help: "range, mean, standard deviation and density of each set's pixels",
+    },
     Opt {
         name: "--images",
         value: "N",
@@ -66,14 +72,24 @@ pub(crate) const OPTIONS: &[Opt] = &[
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (list, verify) = (args.switch("--list"), args.switch("--verify"));
-    let json = args.switch("--json");
+    let (stats, json) = (args.switch("--stats"), args.switch("--json"));
     let plan = Plan::parse(&mut args)?;
     args.finish(0)?;
+    let alone = match (list, verify) {
+        (true, _) => "--list",
+        (false, true) => "--verify",
+        (false, false) => "",
+    };
+    if !alone.is_empty() && (stats || plan.labels.is_some() || plan.selection.is_some()) {
+        return Err(Error::usage(format!(
+            "{alone} shows no images, labels or statistics; leave those options out"
+        )));
+    }
     match (list, verify) {
         (true, true) => Err(Error::usage("--list and --verify exclude each other; give one of them")),
         (true, false) => known::list(json),
         (false, true) => known::verify(&plan.source.data, json),
-        (false, false) => plan.run(json),
+        (false, false) => plan.run(stats, json),
     }
 }
 
@@ -110,21 +126,21 @@ impl Plan {
         Ok(Plan { source, labels, selection: asked.then_some(selection), png })
     }
 
-    fn run(&self, json: bool) -> Result<()> {
+    fn run(&self, stats: bool, json: bool) -> Result<()> {
         if let Some(path) = &self.png {
             images::check_target(path)?;
         }
         let data = self.source.open()?;
         let chosen = self.selection.as_ref().map(|s| s.choose(&data, &self.source)).transpose()?;
         let labels = self.labels.map(|n| labels::first(&data, n)).transpose()?;
-        let overview = chosen.is_none() && labels.is_none();
+        let overview = stats || chosen.is_none() && labels.is_none();
         if let (Some(path), Some(chosen)) = (&self.png, &chosen) {
             chosen.save(path)?;
         }
         if json {
             let mut line = overview::head_json(&data);
             if overview {
-                line = overview::json(line, &data, &self.source)?;
+                line = overview::json(line, &data, &self.source, stats)?;
             }
             if let Some(labels) = labels {
                 line = line.with("labels", labels);
@@ -136,8 +152,10 @@ impl Plan {
         }
         let mut parts = Vec::new();
         if overview {
-            parts.push(overview::text(&data, &self.source)?);
-            parts.push(Selection::FIRST_THREE.choose(&data, &self.source)?.draw());
+            parts.push(overview::text(&data, &self.source, stats)?);
+            if chosen.is_none() && labels.is_none() {
+                parts.push(Selection::FIRST_THREE.choose(&data, &self.source)?.draw());
+            }
         }
         if let Some(labels) = labels {
             parts.push(labels::text(labels, data.classes));

@@ -1,81 +1,89 @@
-//! The overview: shapes and pixel statistics of the sets, and how many images each class has.
+//! The overview: the shapes of the sets, how many images each class has, and if wanted what there is to say about the
+//! pixels.
 //!
-//! It reads every pixel once, which takes some milliseconds; the other parts of `inspect` touch what they show.
+//! Without those statistics no pixel is read, so that the overview is there at once however large the dataset is.
+
+use std::ops::Range;
 
 use mnist_fast::Result;
-use mnist_fast::dataset::{Dataset, known};
+use mnist_fast::dataset::{Dataset, Split, known};
 use mnist_fast::statistics::Statistics;
 
 use super::super::data::Source;
 use crate::output::{JsonLine, thousands};
 
+/// What the training file is called among the sets: all of it, before validation is split off.
+const FILE: &str = "training file";
+
 /// One set of images, counted.
 struct Set {
     name: &'static str,
-    statistics: Statistics,
     /// Images per class.
     counts: Vec<usize>,
+    statistics: Option<Statistics>,
 }
 
 impl Set {
-    fn new(name: &'static str, images: &[u8], labels: &[u8], classes: usize) -> Self {
-        let mut counts = vec![0; classes];
-        labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
-        Set { name, statistics: Statistics::of(images), counts }
-    }
-
     fn len(&self) -> usize {
         self.counts.iter().sum()
     }
 }
 
-/// Training, validation and test set, as far as there are any, and the training file as a whole.
-fn sets(data: &Dataset, source: &Source) -> Result<(Vec<Set>, Statistics)> {
+/// The training file as a whole, then training, validation and test set, as far as there are any.
+fn sets(data: &Dataset, source: &Source, stats: bool) -> Result<Vec<Set>> {
     let parts = source.split(data.train.len())?;
-    let len = data.train.image_len();
-    let of_train = |name, range: std::ops::Range<usize>| {
-        let images = &data.train.images()[range.start * len..range.end * len];
-        Set::new(name, images, &data.train.labels()[range], data.classes)
+    let set = |name, split: &Split, range: Range<usize>| {
+        let mut counts = vec![0; data.classes];
+        split.labels()[range.clone()].iter().for_each(|label| counts[usize::from(*label)] += 1);
+        let len = split.image_len();
+        let statistics = stats.then(|| Statistics::of(&split.images()[range.start * len..range.end * len]));
+        Set { name, counts, statistics }
     };
-    let mut sets = vec![of_train("train", parts.train)];
+    let mut sets = vec![set("train", &data.train, parts.train)];
     if !parts.validation.is_empty() {
-        sets.push(of_train("validation", parts.validation));
+        sets.push(set("validation", &data.train, parts.validation));
     }
-    let file = sets.iter().map(|set| set.statistics).fold(Statistics::NONE, Statistics::and);
+    let file = Set {
+        name: FILE,
+        counts: (0..data.classes).map(|class| sets.iter().map(|set| set.counts[class]).sum()).collect(),
+        statistics: sets.iter().map(|set| set.statistics).reduce(|a, b| Some(a?.and(b?))).flatten(),
+    };
+    sets.insert(0, file);
     if let Some(test) = &data.test {
-        sets.push(Set::new("test", test.images(), test.labels(), data.classes));
+        sets.push(set("test", test, 0..test.len()));
     }
-    Ok((sets, file))
+    Ok(sets)
 }
 
 /// For the terminal.
-pub(super) fn text(data: &Dataset, source: &Source) -> Result<String> {
-    let (sets, file) = sets(data, source)?;
+pub(super) fn text(data: &Dataset, source: &Source, stats: bool) -> Result<String> {
+    let sets = sets(data, source, stats)?;
     let mut lines = vec![match known::find(&data.name) {
         Some(known) => format!("{}: {}, {}", data.name, known.title, known.licence),
         None => data.name.clone(),
     }];
 
-    let row = |name: &str, n: usize, s: &Statistics| {
-        let shape = format!("({n}, {}, {})", data.rows, data.cols);
-        let (min, max) = s.range();
-        format!(
-            "{name:<14} {shape:<16} {:<9} {:>8} {:>7.4} {:>7.4} {:>8.2} %",
-            format!("({n},)"),
-            format!("{min}-{max}"),
-            s.mean(),
-            s.deviation(),
-            100.0 * s.density()
-        )
-    };
     lines.push(String::new());
-    lines.push(format!(
-        "{:<14} {:<16} {:<9} {:>8} {:>7} {:>7} {:>10}",
-        "", "images, u8", "labels", "range", "mean", "std", "not zero"
-    ));
-    lines.push(row("training file", data.train.len(), &file));
-    lines.extend(sets.iter().map(|set| row(set.name, set.len(), &set.statistics)));
-    lines.push("mean and std are of pixels / 255".into());
+    let row = |name: &str, images: &str, labels: &str, statistics: Option<[String; 4]>| {
+        let [range, mean, std, density] = statistics.unwrap_or_default();
+        let row = format!("{name:<14} {images:<16} {labels:<9}  {range:>7} {mean:>7} {std:>7} {density:>10}");
+        row.trim_end().to_owned()
+    };
+    let head = ["range", "mean", "std", "not zero"].map(str::to_owned);
+    lines.push(row("", "images, u8", "labels", stats.then_some(head)));
+    lines.extend(sets.iter().map(|set| {
+        let n = set.len();
+        let statistics = set.statistics.map(|s| {
+            let ((min, max), density) = (s.range(), 100.0 * s.density());
+            let fraction = |x: f64| format!("{x:.4}");
+            [format!("{min}-{max}"), fraction(s.mean()), fraction(s.deviation()), format!("{density:.2} %")]
+        });
+        row(set.name, &format!("({n}, {}, {})", data.rows, data.cols), &format!("({n},)"), statistics)
+    }));
+    if stats {
+        lines.push("mean and std are of pixels / 255".into());
+    }
+    let sets = &sets[1..];
 
     let names: Vec<String> = (0..data.classes)
         .map(|class| match &data.class_names {
@@ -110,27 +118,26 @@ pub(super) fn head_json(data: &Dataset) -> JsonLine {
 }
 
 /// Adds the training file and the sets; a set without images is null.
-pub(super) fn json(line: JsonLine, data: &Dataset, source: &Source) -> Result<JsonLine> {
-    let (sets, file) = sets(data, source)?;
-    let statistics = |n: usize, s: &Statistics| {
-        let (min, max) = s.range();
-        JsonLine::new()
-            .with("shape", vec![n, data.rows, data.cols])
+pub(super) fn json(line: JsonLine, data: &Dataset, source: &Source, stats: bool) -> Result<JsonLine> {
+    let sets = sets(data, source, stats)?;
+    let set = |set: &Set| {
+        let object = JsonLine::new().with("shape", vec![set.len(), data.rows, data.cols]);
+        let object = object.with("class_counts", set.counts.clone());
+        let Some(statistics) = set.statistics else { return object };
+        let (min, max) = statistics.range();
+        object
             .with("min", min)
             .with("max", max)
-            .with("mean", s.mean())
-            .with("std", s.deviation())
-            .with("density", s.density())
+            .with("mean", statistics.mean())
+            .with("std", statistics.deviation())
+            .with("density", statistics.density())
     };
-    let mut line = line.with_object("training_file", statistics(data.train.len(), &file));
-    for name in ["train", "validation", "test"] {
-        line = match sets.iter().find(|set| set.name == name) {
-            Some(set) => {
-                let object = statistics(set.len(), &set.statistics);
-                line.with_object(name, object.with("class_counts", set.counts.clone()))
-            }
-            None => line.with(name, serde_json::Value::Null),
-        };
-    }
-    Ok(line)
+    let members =
+        [("training_file", FILE), ("train", "train"), ("validation", "validation"), ("test", "test")];
+    Ok(members.into_iter().fold(line, |line, (member, name)| {
+        match sets.iter().find(|set| set.name == name) {
+            Some(found) => line.with_object(member, set(found)),
+            None => line.with(member, serde_json::Value::Null),
+        }
+    }))
 }
