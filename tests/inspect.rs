@@ -264,11 +264,12 @@ fn on_a_terminal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     use std::process::Stdio;
 
     let (mut ours, mut theirs) = (0, 0);
-    let size = libc::winsize { ws_row: 50, ws_col: 61, ws_xpixel: 0, ws_ypixel: 0 };
+    // A pointer that may write, which only some systems ask for.
+    let size: *mut _ = &mut libc::winsize { ws_row: 50, ws_col: 61, ws_xpixel: 0, ws_ypixel: 0 };
     let none = std::ptr::null_mut();
     // SAFETY: openpty writes two descriptors and reads the size, all of which live until after the call; no name and
     // no settings are asked for.
-    assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), &size) }, 0);
+    assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), size) }, 0);
     // SAFETY: both descriptors are new and belong to nobody else.
     let (mut ours, theirs) = unsafe { (File::from_raw_fd(ours), File::from_raw_fd(theirs)) };
     let mut command = program(arguments);
@@ -452,6 +453,26 @@ fn fashion_mnist_of_debian() {
     assert_eq!((&line["dataset"], &line["here"]), (&json!("fashion-mnist"), &json!(true)));
     let out = succeeds(&["inspect", "--data", "fashion-mnist", "--class", "ankle boot", "--images", "2"]);
     assert!(out.starts_with("#0: Ankle boot                #11: Ankle boot\n"), "{out}");
+}
+
+/// What stands in the README below these commands is how their output begins.
+#[test]
+fn the_readme_shows_real_output() {
+    let readme = include_str!("../README.md").replace("\r\n", "\n");
+    let mut commands = vec![("inspect --images 2", 12)];
+    if Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        commands.extend([
+            ("inspect --data fashion-mnist --stats", 11),
+            ("inspect --data fashion-mnist --labels 9", 5),
+        ]);
+    } else {
+        println!("skipped: Debian's package dataset-fashion-mnist is not installed");
+    }
+    for (command, lines) in commands {
+        let out = succeeds(&command.split(' ').collect::<Vec<_>>());
+        let head = out.lines().take(lines).collect::<Vec<_>>().join("\n");
+        assert!(readme.contains(&format!("$ mnist-fast {command}\n{head}\n")), "{command}\n{head}");
+    }
 }
 
 #[test]

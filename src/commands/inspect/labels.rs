@@ -67,6 +67,8 @@ mod tests {
         let full = ["1"; 37].join(" ");
         assert_eq!(integers(&[1; 37]), format!("[{full}]"));
         assert_eq!(integers(&[1; 38]), format!("[{full}\n 1]"));
+        // The line would have 75 characters, its bracket a place of its own.
+        assert_eq!(integers(&[10; 25]), format!("[{}\n 10]", ["10"; 24].join(" ")));
         let line = ["  5 200  41"; 6].join(" ");
         let labels = [5, 200, 41].repeat(14);
         assert_eq!(integers(&labels), format!("[{line}\n {line}\n   5 200  41   5 200  41]"));
