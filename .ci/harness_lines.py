@@ -1,5 +1,8 @@
 """Counts the code lines of the thin harness and fails above the limit given.
 
+The harness is what `train` needs to train: the files below. The commands, what they print and draw (draw/,
+statistics.rs) and finding data (dataset/) can go without a trained weight changing, and are not counted.
+
 A code line is neither blank nor only a comment; a file's unit tests, at its end, are not counted.
 """
 
