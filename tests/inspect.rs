@@ -419,7 +419,7 @@ fn verify_finds_what_a_stamp_hides() {
     assert!(stdout.contains("differs: published is ff7bcfd4"), "{stdout}");
     let folder = scratch.path("mnist-fast/mnist").display().to_string();
     assert!(
-        stderr.contains(&format!("t10k-labels-idx1-ubyte.gz is not as published; delete {folder}")),
+        stderr.contains(&format!("t10k-labels-idx1-ubyte.gz is not as published; delete {folder}, and")),
         "{stderr}"
     );
     fs::remove_dir_all(folder).unwrap();

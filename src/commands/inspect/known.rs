@@ -87,11 +87,13 @@ pub(super) fn verify(data: &str, json: bool) -> Result<()> {
 /// The error for files that are not what they should be.
 fn judge(data: &str, files: &[Fingerprint]) -> Result<()> {
     if let Some(wrong) = files.iter().find(|file| matches!(file.origin, Origin::Differs(_))) {
-        // Only an unpacked copy that a stamp wrongly vouches for, or a raw file, gets this far.
-        let unpacked = known::find(data).zip(CacheDir::user().path().map(ToOwned::to_owned));
-        let fix = match unpacked {
-            Some((known, cache)) => format!("delete {} and get it anew", cache.join(known.name).display()),
-            None => "get it again".into(),
+        // Only a raw file, or an unpacked copy that a stamp wrongly vouches for, gets this far.
+        let copies = CacheDir::user().path().map(|cache| cache.join(data));
+        let fix = match copies {
+            Some(copies) if wrong.path.ends_with(".gz") => {
+                format!("delete {}, and the next run unpacks it again", copies.display())
+            }
+            _ => "delete it and get it again".into(),
         };
         return Err(Error::failed(format!("{} is not as published; {fix}", wrong.path)));
     }
@@ -109,7 +111,7 @@ fn judge(data: &str, files: &[Fingerprint]) -> Result<()> {
                 known.address
             ),
             None => format!(
-                "{} of {} files in {data} are no known dataset's, so nothing vouches for them",
+                "{} of {} files in {data} are no known dataset's; if they should be, get them again",
                 files.len() - names.len(),
                 files.len()
             ),
