@@ -15,7 +15,7 @@ def row(name, times=(), kind="framework", dense=True, **more):
     return base | more
 
 
-def ours(default=(0.10, 0.10, 0.10, 0.11, 0.12), dense=(0.20, 0.20, 0.20, 0.20, 0.20)):
+def ours(default=(0.10, 0.10, 0.10, 0.11, 0.12), dense=(0.20, 0.19, 0.20, 0.20, 0.20)):
     return [
         row("mnist-fast", default, "ours", dense=False),
         row("mnist-fast-dense", dense, "ours"),

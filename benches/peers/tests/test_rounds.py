@@ -91,6 +91,7 @@ class Rounds(unittest.TestCase):
             self.assertEqual(len(set(calls[round_number * 4 :][:4])), 4, calls)
         self.assertTrue(calls[0].endswith("train --json --epochs 3 --threads 1"), calls[0])
         self.assertTrue(calls[1].endswith("train --json --epochs 3 --threads 1 --sparse never"), calls[1])
+        self.assertTrue(calls[4].endswith("--sparse never"), "the second round begins one further on")
         self.assertTrue(calls[2].endswith("jax_mlp.py --mode scan --data d --epochs 3 --threads 1"), calls[2])
 
     def test_who_is_not_installed_stays_in_the_table(self):
