@@ -83,10 +83,10 @@ def sentences(measured, results):
         if not results[row["name"]].measured:
             yield f"{row['title']}: {results[row['name']].problem} ({results[row['name']].why})"
     if measured["left_out"]:
-        yield "left out by --only: " + ", ".join(measured["left_out"])
+        yield "left out by --only: " + "; ".join(measured["left_out"])
     beyond = [row["title"] for row in rivals if row["beyond_avx2"]]
     if beyond:
-        yield "not wholly limited to AVX2: " + ", ".join(beyond)
+        yield "not wholly limited to AVX2: " + "; ".join(beyond)
 
 
 def is_dense_framework(row):

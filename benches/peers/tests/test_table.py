@@ -87,7 +87,7 @@ class Sentences(unittest.TestCase):
 
     def test_who_was_not_asked_for_is_named(self):
         text = render(measured(*ours(), left_out=["JAX", "burn"]))
-        self.assertEqual(line(text, "left out"), "left out by --only: JAX, burn")
+        self.assertEqual(line(text, "left out"), "left out by --only: JAX; burn")
 
     def test_no_rivals_no_ratios(self):
         text = render(measured(*ours()))
