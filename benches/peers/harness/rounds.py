@@ -34,14 +34,15 @@ def data_folder(root):
     return folder
 
 
-def environment(root, threads):
+def environment(root, threads, avx2):
     """The caller's without what decides about speed; threads and caches as they are for everybody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DECIDING)}
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
         kept[name] = str(threads)
     kept |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
-    cache = str(root / "cache")
-    return kept | {"XDG_CACHE_HOME": cache, "TORCHINDUCTOR_CACHE_DIR": f"{cache}/torch", "PYTHONDONTWRITEBYTECODE": "1"}
+    kept |= {"XDG_CACHE_HOME": str(root / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    # torch.compile's cache does not tell instruction sets apart: with the other's code it learns nothing.
+    return kept | {"TORCHINDUCTOR_CACHE_DIR": str(root / "cache" / f"torch-{'avx2' if avx2 else 'native'}-{threads}")}
 
 
 def command_of(peer, settings):
@@ -120,7 +121,8 @@ def measure(settings, names):
 
 def one(peer, row, settings, number):
     """One process of one peer, into its row."""
-    env = environment(settings.root, row["threads"]) | peer.environment | (peer.avx2 if settings.avx2 else {})
+    env = environment(settings.root, row["threads"], settings.avx2) | peer.environment
+    env |= peer.avx2 if settings.avx2 else {}
     says = f"round {number + 1} of {settings.rounds}: {peer.name}"
     try:
         start, epochs = run_process(command_of(peer, settings), env, confine(settings.threads))

@@ -49,7 +49,8 @@ BASES = (OURS, OURS_DENSE)
 
 def isa(row):
     """What the peer says, and what a limit to AVX2 does not reach."""
-    return row["isa"] + (f"; not limited: {row['beyond_avx2']}" if row["beyond_avx2"] else "")
+    beyond = f"not limited: {row['beyond_avx2']}" if row["beyond_avx2"] else ""
+    return "; ".join(part for part in (row["isa"], beyond) if part)
 
 
 def against(row, results, name):

@@ -54,12 +54,19 @@ class Environment(unittest.TestCase):
         left = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_L2_SIZE": "512", "OMP_NUM_THREADS": "7", "XLA_FLAGS": "x",
                 "ONEDNN_MAX_CPU_ISA": "SSE41", "KEPT": "yes"}  # fmt: skip
         with mock.patch.dict(os.environ, left):
-            env = environment(Path("root"), 2)
+            env = environment(Path("root"), 2, avx2=False)
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "XLA_FLAGS", "ONEDNN_MAX_CPU_ISA"):
             self.assertNotIn(name, env)
         self.assertEqual(env["KEPT"], "yes")
         threads = [env[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "MKL", "RAYON")]
         self.assertEqual(threads, ["2"] * 4)
+
+    def test_code_compiled_for_one_instruction_set_is_not_taken_for_another(self):
+        caches = {
+            environment(Path("root"), threads, avx2)["TORCHINDUCTOR_CACHE_DIR"]
+            for threads in (1, 2) for avx2 in (False, True)
+        }  # fmt: skip
+        self.assertEqual(len(caches), 4)
 
 
 class Rounds(unittest.TestCase):
