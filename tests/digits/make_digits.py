@@ -29,7 +29,7 @@ FONTS = {
     "sans-bold": "FreeSansBold.ttf",  # fonts-freefont-ttf
     "comic": "ComicNeue-Regular.otf",  # fonts-comic-neue
     "dkg-hand": "dkg.ttf",  # fonts-dkg-handwriting
-    "femke-hand": "femkeklaver.ttf",  # fonts-femkeklaver
+    "steve-hand": "SteveHand.ttf",  # fonts-sjfonts
     "ruf-hand": "Rufscript010.ttf",  # fonts-rufscript
     "breip-hand": "Breip.ttf",  # fonts-breip
 }  # fmt: skip
