@@ -7,6 +7,7 @@
 
 mod affinity;
 pub mod atomic;
+pub mod confusion;
 pub mod dataset;
 pub mod draw;
 pub mod error;
@@ -17,6 +18,8 @@ pub mod metrics;
 pub mod model_file;
 pub mod nearest;
 pub mod network;
+pub mod picture;
+pub mod predict;
 pub mod random;
 pub mod shared;
 pub mod statistics;
