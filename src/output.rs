@@ -69,6 +69,16 @@ impl JsonLine {
         self
     }
 
+    /// Adds a member that is a list of objects.
+    pub(crate) fn with_objects(mut self, name: &str, values: impl IntoIterator<Item = JsonLine>) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        let values: Vec<String> = values.into_iter().map(JsonLine::finish).collect();
+        self.0.push_str(&format!("{}:[{}]", serde_json::Value::from(name), values.join(",")));
+        self
+    }
+
     /// The object's text.
     pub(crate) fn finish(self) -> String {
         self.0 + "}"
@@ -93,5 +103,9 @@ mod tests {
         let inner = JsonLine::new().with("b", 1).with("a", "x\"y");
         let line = JsonLine::new().with("z", f64::NAN).with_object("o", inner).with("l", vec![0.5, 1.0]);
         assert_eq!(line.finish(), r#"{"z":null,"o":{"b":1,"a":"x\"y"},"l":[0.5,1.0]}"#);
+        let list = JsonLine::new()
+            .with_objects("e", [])
+            .with_objects("f", [1, 2].map(|i| JsonLine::new().with("i", i)));
+        assert_eq!(list.finish(), r#"{"e":[],"f":[{"i":1},{"i":2}]}"#);
     }
 }

@@ -1,8 +1,12 @@
 //! The commands, one file each.
 
 mod data;
+mod eval;
 mod info;
 mod inspect;
+mod matrix;
+mod model;
+mod predict;
 mod progress;
 mod report;
 mod summary;
@@ -27,13 +31,27 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "train",
         about: "train a network; without options: the tutorial's, on MNIST",
         usage: train::USAGE,
         options: train::OPTIONS,
         run: train::run,
+    },
+    Command {
+        name: "eval",
+        about: "how good a model is: loss, accuracy, each class, the confusion matrix, the worst mistakes",
+        usage: eval::USAGE,
+        options: eval::OPTIONS,
+        run: eval::run,
+    },
+    Command {
+        name: "predict",
+        about: "what a model sees in an image of the data or in your own pictures",
+        usage: predict::USAGE,
+        options: predict::OPTIONS,
+        run: predict::run,
     },
     Command {
         name: "inspect",

@@ -18,7 +18,7 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Kind> {
     let (&[b'P', digit @ b'1'..=b'6', after], _) = bytes.split_first_chunk()? else { return None };
     let digit = digit - b'0';
     (after.is_ascii_whitespace() || after == b'#').then_some(Kind {
-        samples: if digit % 3 == 0 { 3 } else { 1 },
+        samples: if digit.is_multiple_of(3) { 3 } else { 1 },
         bits: digit % 3 == 1,
         text: digit <= 3,
     })

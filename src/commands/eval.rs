@@ -1,0 +1,225 @@
+//! `eval`: how good a model is on labelled images, as text, as one JSON line, or the confusion matrix as CSV.
+
+use std::path::Path;
+
+use mnist_fast::confusion::{ClassFigures, Confusion};
+use mnist_fast::dataset::Dataset;
+use mnist_fast::draw::{self, Image, Tile};
+use mnist_fast::predict::{self, Evaluation};
+use mnist_fast::train::Examples;
+use mnist_fast::{Error, Result};
+
+use super::matrix;
+use super::model::{self, Options, class_name};
+use crate::args::{Args, Opt};
+use crate::output::{self, JsonLine, thousands};
+
+pub(crate) const USAGE: &str = "\
+Usage: mnist-fast eval MODEL [options]
+
+  mnist-fast eval model.safetensors                       on the test images of the data it was trained on
+  mnist-fast eval model.safetensors --split validation    on those held out from training
+  mnist-fast eval model.safetensors --data ./my-digits    on your own images and labels
+  mnist-fast eval model.safetensors --csv > matrix.csv    the confusion matrix for a spreadsheet
+
+mnist-fast train --save model.safetensors makes a model.";
+
+pub(crate) const OPTIONS: &[Opt] = &[
+    model::DATA,
+    model::NUM_CLASSES,
+    model::SPLIT,
+    Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
+    model::ISA,
+    Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, and nothing else there" },
+    Opt { name: "--json", value: "", help: "one JSON line on standard output, and nothing else there" },
+];
+
+/// A mistake: which example, how sure the network was, how wrong.
+struct Mistake {
+    index: usize,
+    truth: usize,
+    prediction: usize,
+    probability: f32,
+    loss: f32,
+}
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let (csv, json) = (args.switch("--csv"), args.switch("--json"));
+    if csv && json {
+        return Err(Error::usage("--csv and --json exclude each other; give one of them"));
+    }
+    let options = Options::parse(&mut args)?;
+    let mistakes = args.value("--mistakes", "a whole number of images")?.unwrap_or(10);
+    let Some(path) = args.finish(1)?.pop() else { return Err(model::missing("eval")) };
+    let path = Path::new(&path);
+    let model = model::load(path, "eval")?;
+    let data = options.open(&model, path)?;
+    let (examples, split) = options.examples(&data, &model)?;
+    let names = data.class_names.as_ref().or(model.class_names.as_ref());
+
+    let found = predict::evaluate(options.kernels, &model.network, examples)?;
+    let confusion = Confusion::new(data.classes, examples.labels, &found.classes);
+    let worst = worst(examples, &found, mistakes);
+    if csv {
+        return csv_lines(&confusion, names).into_iter().try_for_each(output::line);
+    }
+    if json {
+        return output::line(json_line(path, &data, split, names, &found, &confusion, &worst));
+    }
+    head(&data, split, &found).into_iter().try_for_each(output::line)?;
+    class_table(&confusion, names).into_iter().try_for_each(output::line)?;
+    let options = draw::Options::of_stdout();
+    output::line("")?;
+    match matrix::table(&confusion, options.ink) {
+        Some(table) => {
+            output::line("confusion matrix: rows are the truth, columns the prediction")?;
+            table.into_iter().try_for_each(output::line)?;
+        }
+        None => output::line(format_args!(
+            "the confusion matrix has {} rows and columns: --csv gives it",
+            confusion.classes()
+        ))?,
+    }
+    if worst.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!(
+        "\nthe worst mistakes, of highest loss: image, truth as prediction, its probability"
+    ))?;
+    draw::grid(&tiles(&worst, &data, examples, names), &options).into_iter().try_for_each(output::line)
+}
+
+/// The `count` wrongly classified examples of highest loss, the worst first.
+fn worst(examples: Examples<'_>, found: &Evaluation, count: usize) -> Vec<Mistake> {
+    let all = examples.labels.iter().zip(&found.classes).enumerate();
+    let mut mistakes: Vec<Mistake> = all
+        .map(|(index, (truth, prediction))| Mistake {
+            index,
+            truth: usize::from(*truth),
+            prediction: *prediction as usize,
+            probability: found.probabilities[index],
+            loss: found.losses[index],
+        })
+        .filter(|mistake| mistake.truth != mistake.prediction)
+        .collect();
+    // A stable sort: of equal losses, the first in the file comes first.
+    mistakes.sort_by(|a, b| b.loss.total_cmp(&a.loss));
+    mistakes.truncate(count);
+    mistakes
+}
+
+fn head(data: &Dataset, split: &str, found: &Evaluation) -> Vec<String> {
+    let metrics = &found.metrics;
+    let (low, high) = metrics.accuracy_ci95();
+    vec![
+        format!("{}, {split}: {} images", data.name, thousands(metrics.count)),
+        format!(
+            "accuracy {:.2} % (95 % interval {:.2} to {:.2}), {} right and {} wrong; loss {:.4}",
+            100.0 * metrics.accuracy(),
+            100.0 * low,
+            100.0 * high,
+            thousands(metrics.correct),
+            thousands(metrics.count - metrics.correct),
+            metrics.loss()
+        ),
+        String::new(),
+    ]
+}
+
+fn class_table(confusion: &Confusion, names: Option<&Vec<String>>) -> Vec<String> {
+    let label = |class: usize| match names {
+        Some(_) => format!("{class} {}", class_name(names, class)),
+        None => class.to_string(),
+    };
+    let width = (0..confusion.classes()).map(|class| label(class).chars().count()).max().unwrap_or(0).max(5);
+    let figure = |figure: Option<f64>| figure.map_or("-".into(), |figure| format!("{figure:.4}"));
+    let row = |name: String, class: ClassFigures| {
+        let (precision, recall, f1) = (figure(class.precision), figure(class.recall), figure(class.f1));
+        format!("{name:<width$}  {precision:>9}  {recall:>6}  {f1:>6}  {:>6}", class.examples)
+    };
+    let head = format!("{:<width$}  precision  recall      f1  images", "class");
+    let classes = (0..confusion.classes()).map(|class| row(label(class), confusion.class(class)));
+    [head].into_iter().chain(classes).chain([row("mean".into(), confusion.mean())]).collect()
+}
+
+fn tiles<'a>(
+    worst: &[Mistake],
+    data: &Dataset,
+    examples: Examples<'a>,
+    names: Option<&Vec<String>>,
+) -> Vec<Tile<'a>> {
+    let len = data.rows * data.cols;
+    let tile = |mistake: &Mistake| Tile {
+        image: Image::new(&examples.images[mistake.index * len..][..len], data.rows, data.cols),
+        caption: format!(
+            "#{}: {} as {} {:.2}",
+            mistake.index,
+            class_name(names, mistake.truth),
+            class_name(names, mistake.prediction),
+            mistake.probability
+        ),
+    };
+    worst.iter().map(tile).collect()
+}
+
+/// A header, then one row for each class.
+fn csv_lines(confusion: &Confusion, names: Option<&Vec<String>>) -> Vec<String> {
+    let cell = |class: usize| {
+        let name = class_name(names, class);
+        match name.contains([',', '"']) {
+            true => format!("\"{}\"", name.replace('"', "\"\"")),
+            false => name,
+        }
+    };
+    let line = |cells: Vec<String>| cells.join(",");
+    let head = ["truth".into()].into_iter().chain((0..confusion.classes()).map(cell)).collect();
+    let row = |truth: usize| {
+        line([cell(truth)].into_iter().chain(confusion.row(truth).iter().map(u64::to_string)).collect())
+    };
+    [line(head)].into_iter().chain((0..confusion.classes()).map(row)).collect()
+}
+
+fn json_line(
+    path: &Path,
+    data: &Dataset,
+    split: &str,
+    names: Option<&Vec<String>>,
+    found: &Evaluation,
+    confusion: &Confusion,
+    worst: &[Mistake],
+) -> String {
+    let name = |class: usize| names.map(|_| class_name(names, class));
+    let metrics = &found.metrics;
+    let (low, high) = metrics.accuracy_ci95();
+    let class = |class: usize| {
+        let figures = confusion.class(class);
+        JsonLine::new()
+            .with("class", class)
+            .with("name", name(class))
+            .with("precision", figures.precision)
+            .with("recall", figures.recall)
+            .with("f1", figures.f1)
+            .with("images", figures.examples)
+    };
+    let mistake = |mistake: &Mistake| {
+        JsonLine::new()
+            .with("index", mistake.index)
+            .with("truth", mistake.truth)
+            .with("prediction", mistake.prediction)
+            .with("probability", mistake.probability)
+            .with("loss", mistake.loss)
+    };
+    let rows: Vec<Vec<u64>> = (0..confusion.classes()).map(|truth| confusion.row(truth).to_vec()).collect();
+    JsonLine::new()
+        .with("model", path.to_string_lossy())
+        .with("dataset", data.name.as_str())
+        .with("split", split)
+        .with("images", metrics.count)
+        .with("loss", metrics.loss())
+        .with("accuracy", metrics.accuracy())
+        .with("accuracy_ci95", vec![low, high])
+        .with_objects("classes", (0..confusion.classes()).map(class))
+        .with("confusion", rows)
+        .with_objects("mistakes", worst.iter().map(mistake))
+        .finish()
+}

@@ -1,0 +1,194 @@
+//! What `eval` and `predict` share: the model, and the part of the data that it is asked about.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::model_file::{self, Model};
+use mnist_fast::picture;
+use mnist_fast::train::Examples;
+use mnist_fast::{Error, Result};
+use mnist_fast_kernels::{Isa, Kernels};
+use serde_json::Value;
+
+use crate::args::{Args, Opt};
+use crate::output;
+
+pub(crate) const DATA: Opt = Opt {
+    name: "--data",
+    value: "NAME|DIR",
+    help: "a known dataset or a folder with IDX files (default: what the model\nwas trained on, else mnist)",
+};
+pub(crate) const NUM_CLASSES: Opt = Opt {
+    name: "--num-classes",
+    value: "N",
+    help: "how many classes the labels have (default: as the model)",
+};
+pub(crate) const SPLIT: Opt = Opt {
+    name: "--split",
+    value: "NAME",
+    help: "test (default), train, or validation: what train held out, if the model\nsays how much; then train is the rest",
+};
+pub(crate) const ISA: Opt = Opt {
+    name: "--isa",
+    value: "NAME",
+    help: "scalar, portable, avx2, avx512 or neon (default: the fastest here)",
+};
+
+/// Which images of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Test,
+    Train,
+    Validation,
+}
+
+/// The options above.
+pub(crate) struct Options {
+    data: Option<String>,
+    num_classes: Option<usize>,
+    pub(crate) part: Option<Part>,
+    pub(crate) kernels: Kernels,
+}
+
+impl Options {
+    pub(crate) fn parse(args: &mut Args) -> Result<Self> {
+        let isa =
+            args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
+        Ok(Options {
+            data: args.path("--data")?.map(|data| data.to_string_lossy().into_owned()),
+            num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
+                text.parse().ok().filter(|n| (2..=256).contains(n))
+            })?,
+            part: args.parse("--split", "test, train or validation", |name| match name {
+                "test" => Some(Part::Test),
+                "train" => Some(Part::Train),
+                "validation" => Some(Part::Validation),
+                _ => None,
+            })?,
+            kernels: match isa {
+                None => Kernels::best(),
+                Some(isa) => Kernels::new(isa).map_err(|error| {
+                    Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
+                })?,
+            },
+        })
+    }
+
+    /// Whether one of the options that choose data was given.
+    pub(crate) fn choose_data(&self) -> bool {
+        self.data.is_some() || self.num_classes.is_some() || self.part.is_some()
+    }
+
+    /// Opens the dataset, which must be of the model's shape.
+    pub(crate) fn open(&self, model: &Model, path: &Path) -> Result<Dataset> {
+        let name = self.data.as_deref().or(trained_on(model)).unwrap_or("mnist");
+        let network = &model.network;
+        // A folder does not say how many classes it has, but the model does.
+        let known = dataset::known::find(name).is_some();
+        let folder_names =
+            ["classes.txt", "class-names.txt"].iter().any(|f| Path::new(name).join(f).exists());
+        let classes = network.classes();
+        let implied = (!known && !folder_names && (2..=256).contains(&classes)).then_some(classes);
+        let data = dataset::open(name, self.num_classes.or(implied))?;
+        data.notices.iter().for_each(output::stderr);
+        if (network.inputs(), classes) != (data.rows * data.cols, data.classes) {
+            return Err(Error::failed(format!(
+                "{} takes {} inputs to {classes} classes, but {} has images of {} x {} and {} classes; give the data \
+                 it was trained on with --data",
+                path.display(),
+                network.inputs(),
+                data.name,
+                data.rows,
+                data.cols,
+                data.classes
+            )));
+        }
+        Ok(data)
+    }
+
+    /// The part of the data that was asked for, and what it is called.
+    pub(crate) fn examples<'a>(
+        &self,
+        data: &'a Dataset,
+        model: &Model,
+    ) -> Result<(Examples<'a>, &'static str)> {
+        let all = Examples { images: data.train.images(), labels: data.train.labels() };
+        let held_out = held_out(model).filter(|(count, _)| *count < all.len());
+        Ok(match self.part {
+            Some(Part::Train) => match held_out {
+                None => (all, "train"),
+                Some((count, true)) => (all.range(count..all.len()), "train"),
+                Some((count, false)) => (all.range(0..all.len() - count), "train"),
+            },
+            Some(Part::Validation) => match held_out {
+                Some((count, true)) if count > 0 => (all.range(0..count), "validation"),
+                Some((count, false)) if count > 0 => (all.range(all.len() - count..all.len()), "validation"),
+                _ => {
+                    return Err(Error::failed(
+                        "the model does not say which images were held out for validation; use --split test or train",
+                    ));
+                }
+            },
+            None | Some(Part::Test) => match &data.test {
+                Some(test) => (Examples { images: test.images(), labels: test.labels() }, "test"),
+                None => {
+                    return Err(Error::failed(format!(
+                        "{} has no test images (t10k-images-idx3-ubyte); use --split train or validation",
+                        data.name
+                    )));
+                }
+            },
+        })
+    }
+}
+
+/// The model file at `path`; `command` is for the sentence about a picture in its place.
+pub(crate) fn load(path: &Path, command: &str) -> Result<Model> {
+    let mut start = Vec::new();
+    // What cannot be read is for the loader to explain.
+    let _ = File::open(path).and_then(|file| match file.metadata()?.is_file() {
+        true => file.take(12).read_to_end(&mut start),
+        false => Ok(0),
+    });
+    if picture::looks_like_a_picture(&start) {
+        return Err(Error::usage(format!(
+            "{} is a picture, where the model comes first: mnist-fast {command} model.safetensors {}; mnist-fast train \
+             --save model.safetensors makes one",
+            path.display(),
+            if command == "predict" { path.display().to_string() } else { String::new() }.trim_end()
+        )));
+    }
+    model_file::load(path)
+}
+
+/// The sentence for a command without a model.
+pub(crate) fn missing(command: &str) -> Error {
+    Error::usage(format!(
+        "{command} needs a model file; make one with: mnist-fast train --save model.safetensors"
+    ))
+}
+
+/// What the model's record says it was trained on.
+pub(crate) fn trained_on(model: &Model) -> Option<&str> {
+    model.training.as_ref()?.get("data").and_then(Value::as_str)
+}
+
+/// How many training images the model's record says were held out, and whether the first ones.
+fn held_out(model: &Model) -> Option<(usize, bool)> {
+    let training = model.training.as_ref()?;
+    let count = usize::try_from(training.get("validation")?.as_u64()?).ok()?;
+    Some((count, training.get("validation_from")?.as_str()? == "first"))
+}
+
+/// A class as people read it: its number, with its name where it has one.
+pub(crate) fn class_name(names: Option<&Vec<String>>, class: usize) -> String {
+    names.and_then(|names| names.get(class)).cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// Whether an argument stands for standard input.
+pub(crate) fn is_stdin(argument: &OsStr) -> bool {
+    argument == "-"
+}
