@@ -14,8 +14,8 @@ pub(crate) fn table(confusion: &Confusion, ink: Ink) -> Option<Vec<String>> {
     }
     let rows = || (0..classes).map(|truth| confusion.row(truth));
     let widest = rows().flatten().copied().max().unwrap_or(0).max(classes as u64).to_string().len();
-    let mut lines =
-        vec![format!("    {}", (0..classes).map(|c| format!(" {c:>widest$} ")).collect::<String>())];
+    let head: String = (0..classes).map(|class| format!(" {class:>widest$} ")).collect();
+    let mut lines = vec![format!("    {}", head.trim_end())];
     for (truth, row) in rows().enumerate() {
         let total: u64 = row.iter().sum();
         let mut line = format!("{truth:>3} ");

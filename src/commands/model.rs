@@ -1,7 +1,7 @@
 //! What `eval` and `predict` share: the model, and the part of the data that it is asked about.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -145,23 +145,27 @@ impl Options {
     }
 }
 
-/// The model file at `path`; `command` is for the sentence about a picture in its place.
+/// The model file at `path`, for the command `command`.
 pub(crate) fn load(path: &Path, command: &str) -> Result<Model> {
-    let mut start = Vec::new();
-    // What cannot be read is for the loader to explain.
-    let _ = File::open(path).and_then(|file| match file.metadata()?.is_file() {
-        true => file.take(12).read_to_end(&mut start),
-        false => Ok(0),
-    });
-    if picture::looks_like_a_picture(&start) {
-        return Err(Error::usage(format!(
-            "{} is a picture, where the model comes first: mnist-fast {command} model.safetensors {}; mnist-fast train \
-             --save model.safetensors makes one",
-            path.display(),
-            if command == "predict" { path.display().to_string() } else { String::new() }.trim_end()
-        )));
-    }
+    refuse_picture(path, command)?;
     model_file::load(path)
+}
+
+/// Refuses a picture in the model's place: likely the model was forgotten.
+pub(crate) fn refuse_picture(path: &Path, command: &str) -> Result<()> {
+    let mut start = Vec::new();
+    // What cannot be read is for the loader to explain; a FIFO is not even opened.
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        let _ = File::open(path).and_then(|file| file.take(12).read_to_end(&mut start));
+    }
+    if !picture::looks_like_a_picture(&start) {
+        return Ok(());
+    }
+    let (path, picture) = (path.display(), if command == "predict" { " FILE" } else { "" });
+    Err(Error::usage(format!(
+        "{path} is a picture, where a model was expected: mnist-fast {command} model.safetensors{picture}; make one with: \
+         mnist-fast train --save model.safetensors"
+    )))
 }
 
 /// The sentence for a command without a model.

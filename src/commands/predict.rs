@@ -72,6 +72,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             return Err(Error::usage("--index and files exclude each other; give one of them"));
         }
         (None, true) => {
+            model::refuse_picture(Path::new(&path), "predict")?;
             return Err(Error::usage(
                 "nothing to predict: give --index N for an image of the data, or picture files, or - for standard input",
             ));
