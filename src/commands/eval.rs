@@ -17,7 +17,7 @@ use crate::output::{self, JsonLine, thousands};
 pub(crate) const USAGE: &str = "\
 Usage: mnist-fast eval MODEL [options]
 
-  mnist-fast eval model.safetensors                       on the test images of the data it was trained on
+  mnist-fast eval model.safetensors                       on the test images of its data
   mnist-fast eval model.safetensors --split validation    on those held out from training
   mnist-fast eval model.safetensors --data ./my-digits    on your own images and labels
   mnist-fast eval model.safetensors --csv > matrix.csv    the confusion matrix for a spreadsheet
@@ -30,8 +30,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     model::SPLIT,
     Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
     model::ISA,
-    Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, and nothing else there" },
-    Opt { name: "--json", value: "", help: "one JSON line on standard output, and nothing else there" },
+    Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, nothing else there" },
+    Opt { name: "--json", value: "", help: "one JSON line on standard output, nothing else there" },
 ];
 
 /// A mistake: which example, how sure the network was, how wrong.

@@ -41,7 +41,7 @@ const COMMANDS: [Command; 6] = [
     },
     Command {
         name: "eval",
-        about: "how good a model is: loss, accuracy, each class, the confusion matrix, the worst mistakes",
+        about: "how good a model is: accuracy, each class, the confusion matrix, the worst mistakes",
         usage: eval::USAGE,
         options: eval::OPTIONS,
         run: eval::run,

@@ -22,15 +22,16 @@ pub(crate) const USAGE: &str = "\
 Usage: mnist-fast predict MODEL --index N [options]
        mnist-fast predict MODEL FILE... [options]
 
-  mnist-fast predict model.safetensors --index 0             the first test image, as the tutorial prints it
-  mnist-fast predict model.safetensors seven.png             your own digit
-  mnist-fast predict model.safetensors scans/*.png --json    many, one JSON line each
-  mnist-fast predict model.safetensors images-idx3-ubyte     every image of an IDX file
-  mnist-fast predict model.safetensors - < seven.png         standard input
+  mnist-fast predict model.safetensors --index 0           the first test image
+  mnist-fast predict model.safetensors seven.png           your own digit
+  mnist-fast predict model.safetensors scans/*.png --json  many, one JSON line each
+  mnist-fast predict model.safetensors images-idx3-ubyte   every image of an IDX file
+  mnist-fast predict model.safetensors - < seven.png       standard input
 
-A FILE is a PNG, PGM, PPM or PBM picture of one digit, dark on light or light on dark, of any size: it is cut
-out, scaled to 20 x 20 and centred by its mass in 28 x 28, as the images of MNIST were. The images of an IDX
-file are taken as they are. mnist-fast train --save model.safetensors makes a model.";
+A FILE is a PNG, PGM, PPM or PBM picture of one digit, dark on light or light on dark, of any size.
+The digit is cut out, scaled to 20 x 20 and centred by its mass in 28 x 28, as those of MNIST were.
+The images of an IDX file are taken as they are. mnist-fast train --save model.safetensors makes a
+model.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--index", value: "N", help: "image N of the data, from 0" },
@@ -46,7 +47,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--json",
         value: "",
-        help: "a JSON line for each image on standard output, and nothing else there",
+        help: "a JSON line for each image on standard output, nothing else there",
     },
 ];
 

@@ -29,10 +29,9 @@ pub(super) struct Ink {
 /// Finds the ink; a picture of one grey, or of noise alone, has none.
 pub(super) fn find(picture: &Picture) -> Option<Ink> {
     let (width, height) = (picture.width(), picture.height());
-    let grey = Plane { values: picture.pixels().iter().map(|&p| f32::from(p)).collect(), width, height };
     // Both sides stay at least 1: a strip is not made smaller than its short side allows.
     let factor = width.max(height).div_ceil(SIDE_MAX).min(width).min(height);
-    let grey = if factor > 1 { grey.shrunk(factor) } else { grey };
+    let grey = Plane::shrunk(picture, factor);
 
     let (paper, noise) = paper(&grey);
     let noise = if noise < NOISE_MIN { 0.0 } else { noise };

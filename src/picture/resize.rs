@@ -1,6 +1,8 @@
 //! Pictures made smaller or larger, with antialiasing: each new pixel is the mean of the old ones below a triangle,
 //! which is as wide as the new pixel's neighbourhood.
 
+use super::Picture;
+
 /// Greys or shares of ink, row after row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plane {
@@ -43,16 +45,17 @@ impl Plane {
         Plane { values, width, height: self.height }
     }
 
-    /// Means of whole squares of `factor` x `factor`; what is left at the right and below is dropped.
-    pub(super) fn shrunk(&self, factor: usize) -> Plane {
-        let (width, height) = (self.width / factor, self.height / factor);
-        let mut values = vec![0.0; width * height];
-        for y in 0..height * factor {
-            for (x, square) in self.row(y).chunks_exact(factor).enumerate() {
-                values[y / factor * width + x] += square.iter().sum::<f32>();
+    /// The greys of a picture, as means of whole squares of `factor` x `factor`; what is left at the right and below is
+    /// dropped.
+    pub(super) fn shrunk(picture: &Picture, factor: usize) -> Plane {
+        let (width, height) = (picture.width() / factor, picture.height() / factor);
+        let mut sums = vec![0u32; width * height];
+        for (y, row) in picture.pixels().chunks_exact(picture.width()).take(height * factor).enumerate() {
+            for (sum, square) in sums[y / factor * width..].iter_mut().zip(row.chunks_exact(factor)) {
+                *sum += square.iter().map(|grey| u32::from(*grey)).sum::<u32>();
             }
         }
-        values.iter_mut().for_each(|sum| *sum /= (factor * factor) as f32);
+        let values = sums.into_iter().map(|sum| sum as f32 / (factor * factor) as f32).collect();
         Plane { values, width, height }
     }
 
@@ -95,7 +98,7 @@ mod tests {
     fn the_same_size_is_the_same_plane() {
         let small = plane(3, &[0.0, 1.0, 0.5, 0.25, 0.75, 1.0]);
         assert_eq!(small.resized(3, 2), small);
-        assert_eq!(small.shrunk(1), small);
+        assert_eq!(Plane::shrunk(&Picture::new(vec![7, 8, 9, 255], 2), 1), plane(2, &[7.0, 8.0, 9.0, 255.0]));
         assert_eq!(small.cut((0, 0), (3, 2)), small);
         assert_eq!(small.cut((1, 1), (2, 1)), plane(2, &[0.75, 1.0]));
     }
@@ -108,8 +111,9 @@ mod tests {
             assert_eq!((resized.width, resized.height), (width, height));
             assert!(resized.values.iter().all(|v| (v - 0.5).abs() < 1e-6), "{width} x {height}");
         }
-        assert_eq!(plane(4, &[1.0, 2.0, 3.0, 9.0, 3.0, 2.0, 5.0, 5.0]).shrunk(2), plane(2, &[2.0, 5.5]));
-        assert_eq!(plane(5, &[1.0; 10]).shrunk(2).values, [1.0; 2]);
+        let shrunk = |width, pixels: &[u8]| Plane::shrunk(&Picture::new(pixels.to_vec(), width), 2);
+        assert_eq!(shrunk(4, &[1, 2, 3, 9, 3, 2, 5, 5]), plane(2, &[2.0, 5.5]));
+        assert_eq!(shrunk(5, &[1, 1, 1, 1, 9, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9]), plane(2, &[1.0, 1.0]));
         // Four to two: each new pixel leans on three old ones.
         let half = plane(4, &[8.0, 0.0, 0.0, 0.0]).resized(2, 1).values;
         assert!((half[0] - 8.0 * 3.0 / 7.0).abs() < 1e-6 && half[1] == 0.0, "{half:?}");
