@@ -1,18 +1,20 @@
 //! `predict` through the binary.
 
-mod binary;
 mod mnist;
+mod program;
 mod scratch;
+mod trained;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use binary::{both, fails, json, model, program, succeeds, text};
+use program::{fails, first_line_of, program, run, succeeds, text};
 use scratch::{Scratch, gzip, idx};
 use serde_json::Value;
+use trained::{events, model};
 
 /// The 200 digit images that `tests/digits/make_digits.py` drew, by distortion.
 fn digits() -> BTreeMap<String, Vec<PathBuf>> {
@@ -26,6 +28,13 @@ fn digits() -> BTreeMap<String, Vec<PathBuf>> {
         all.insert(entry.file_name().unwrap().to_str().unwrap().to_owned(), files);
     }
     all
+}
+
+/// Standard output and standard error of a run that must succeed.
+fn both(arguments: &[&str]) -> (String, String) {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    (text(&output.stdout), text(&output.stderr))
 }
 
 /// The probabilities in a line of JSON.
@@ -47,7 +56,7 @@ fn an_image_of_the_data_is_printed_as_in_the_tutorial() {
     assert_eq!(lines.len(), 14 + 11, "{out}");
     assert!(lines[7].contains('@') && lines[..14].iter().all(|line| line.chars().count() == 28), "{out}");
     assert_eq!(lines[14], "truth: 7  [0 0 0 0 0 0 0 1 0 0]");
-    let line = json(&["predict", &model().0, "--index", "0", "--json"]).remove(0);
+    let line = events(&["predict", &model().0, "--index", "0", "--json"]).remove(0);
     for (digit, (text, exact)) in lines[15..].iter().zip(probabilities(&line)).enumerate() {
         let probability = text.strip_prefix(&format!("digit: {digit}  probability: ")).expect(text);
         // The shortest text that is this f32.
@@ -62,7 +71,7 @@ fn an_image_of_the_data_is_printed_as_in_the_tutorial() {
     let data = mnist::mnist();
     let labels = mnist::train(&data).labels;
     for (split, index) in [("train", 10_000), ("validation", 0)] {
-        let line = json(&["predict", &model().0, "--split", split, "--index", "0", "--json"]).remove(0);
+        let line = events(&["predict", &model().0, "--split", split, "--index", "0", "--json"]).remove(0);
         assert_eq!((&line["truth"], &line["split"]), (&labels[index].into(), &split.into()));
     }
 }
@@ -75,7 +84,7 @@ fn drawn_digits_are_recognised() {
         assert_eq!(files.len(), 40, "{distortion}");
         let mut arguments = vec!["predict", &model().0, "--json"];
         arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
-        let lines = json(&arguments);
+        let lines = events(&arguments);
         assert_eq!(lines.len(), 40);
         let truth = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap()[..1].parse::<u64>().unwrap();
         let hits = files.iter().zip(&lines).filter(|(file, line)| line["prediction"] == truth(file)).count();
@@ -107,7 +116,7 @@ fn prepared_digits_of_mnist_stay_what_they_are() {
         let mut arguments = vec!["predict", &model().0, "--json"];
         arguments.extend(as_is.then_some("--as-is"));
         arguments.extend(files.iter().map(String::as_str));
-        let lines = json(&arguments);
+        let lines = events(&arguments);
         let hits =
             lines.iter().zip(test.labels).filter(|(line, label)| line["prediction"] == **label).count();
         let doubtful =
@@ -120,9 +129,9 @@ fn prepared_digits_of_mnist_stay_what_they_are() {
     println!("right of 300: {accuracy:?}");
     assert!(accuracy[0] > 285 && accuracy[1..].iter().all(|hits| hits + 6 >= accuracy[0]), "{accuracy:?}");
     // As they are, they are the images of the data.
-    let index = json(&["predict", &model().0, "--index", "5", "--json"]).remove(0);
+    let index = events(&["predict", &model().0, "--index", "5", "--json"]).remove(0);
     let path = scratch.path("data").join("plain-005.pgm").display().to_string();
-    let picture = json(&["predict", &model().0, "--as-is", &path, "--json"]).remove(0);
+    let picture = events(&["predict", &model().0, "--as-is", &path, "--json"]).remove(0);
     assert_eq!(picture["probabilities"], index["probabilities"]);
 }
 
@@ -134,22 +143,22 @@ fn a_whole_idx_file_at_once() {
     let bytes = idx(8, &[200, 28, 28], test.images);
     let raw = scratch.put("images-idx3-ubyte", &bytes).display().to_string();
     let packed = scratch.put("images.gz", &gzip(&bytes)).display().to_string();
-    let lines = json(&["predict", &model().0, &raw, "--json"]);
+    let lines = events(&["predict", &model().0, &raw, "--json"]);
     assert_eq!(lines.len(), 200);
     let hits = lines.iter().zip(test.labels).filter(|(line, label)| line["prediction"] == **label).count();
     assert!(hits > 185, "{hits}");
     for index in [0, 63, 64, 199] {
-        let one = json(&["predict", &model().0, "--index", &index.to_string(), "--json"]).remove(0);
+        let one = events(&["predict", &model().0, "--index", &index.to_string(), "--json"]).remove(0);
         assert_eq!((&lines[index]["index"], &lines[index]["file"]), (&index.into(), &raw.as_str().into()));
         assert_eq!(lines[index]["probabilities"], one["probabilities"], "{index}");
     }
-    let unpacked = json(&["predict", &model().0, &packed, "--json"]);
+    let unpacked = events(&["predict", &model().0, &packed, "--json"]);
     assert!(unpacked.iter().zip(&lines).all(|(a, b)| a["probabilities"] == b["probabilities"]));
     let out = succeeds(&["predict", &model().0, &raw]);
     assert_eq!(out.lines().count(), 200);
     assert!(out.starts_with(&format!("{raw}#0: 7 ")), "{out}");
     let rows = scratch.put("rows", &idx(8, &[200, 784], test.images)).display().to_string();
-    assert_eq!(json(&["predict", &model().0, &rows, "--json"]).len(), 200);
+    assert_eq!(events(&["predict", &model().0, &rows, "--json"]).len(), 200);
 }
 
 #[test]
@@ -201,8 +210,7 @@ fn one_bad_file_does_not_hide_the_others() {
     let good = digits()["size"][0].display().to_string();
     let blank = scratch.put("blank.pgm", b"P2 2 2 9 5 5 5 5").display().to_string();
     let jpeg = scratch.put("photo.jpg", b"\xff\xd8\xff\xe0 and so on").display().to_string();
-    let output =
-        program(&["predict", &model().0, &blank, &good, &jpeg, "no-such-file.png"]).output().unwrap();
+    let output = run(&["predict", &model().0, &blank, &good, &jpeg, "no-such-file.png"]);
     let (out, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1));
     assert!(out.lines().count() == 1 && out.starts_with(&good), "{out}");
@@ -227,13 +235,13 @@ fn networks_of_other_sizes() {
     };
     let (square, oblong) = (model_of("square", 14, 14), model_of("oblong", 3, 5));
     let digit = digits()["size"][0].display().to_string();
-    let line = json(&["predict", &square, &digit, "--json"]).remove(0);
+    let line = events(&["predict", &square, &digit, "--json"]).remove(0);
     assert_eq!(probabilities(&line).len(), 2);
     assert!(succeeds(&["predict", &square, &digit]).lines().nth(3).unwrap().len() == 14);
     let error = fails(1, &["predict", &oblong, &digit]);
     assert!(error.contains("15 inputs") && error.contains("--as-is"), "{error}");
     let small = scratch.put("small.pgm", b"P2 5 3 9 1 2 3 4 5 6 7 8 9 8 7 6 5 4 3").display().to_string();
-    assert_eq!(json(&["predict", &oblong, "--as-is", &small, "--json"]).len(), 1);
+    assert_eq!(events(&["predict", &oblong, "--as-is", &small, "--json"]).len(), 1);
     assert!(fails(1, &["predict", &oblong, "--as-is", &digit]).contains("leave --as-is out"));
 }
 
@@ -297,16 +305,6 @@ fn a_closed_pipe_is_quiet() {
     let scratch = Scratch::new();
     let test = mnist::test(&data);
     let path = scratch.put("images", &idx(8, &[10_000, 28, 28], test.images)).display().to_string();
-    let mut child = program(&["predict", &model().0, &path])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line = first_line_of(&["predict", &model().0, &path]);
     assert!(line.contains("#0: 7 "), "{line}");
-    let mut stderr = Vec::new();
-    child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-    assert!(child.wait().unwrap().success());
-    assert!(!text(&stderr).contains("error"), "{}", text(&stderr));
 }
