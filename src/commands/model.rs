@@ -187,12 +187,28 @@ fn held_out(model: &Model) -> Option<(usize, bool)> {
     Some((count, training.get("validation_from")?.as_str()? == "first"))
 }
 
-/// A class as people read it: its number, with its name where it has one.
+/// A class as people read it: its name where it has one, else its number. A model file may be anybody's: what would
+/// steer the terminal is shown as a question mark.
 pub(crate) fn class_name(names: Option<&Vec<String>>, class: usize) -> String {
-    names.and_then(|names| names.get(class)).cloned().unwrap_or_else(|| class.to_string())
+    match names.and_then(|names| names.get(class)) {
+        Some(name) => name.replace(char::is_control, "?"),
+        None => class.to_string(),
+    }
 }
 
 /// Whether an argument stands for standard input.
 pub(crate) fn is_stdin(argument: &OsStr) -> bool {
     argument == "-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        let names = vec!["a\x1b[2Jb\n".to_owned(), "Süßes".to_owned()];
+        assert_eq!(class_name(Some(&names), 0), "a?[2Jb?");
+        assert_eq!((class_name(Some(&names), 1), class_name(None, 1)), ("Süßes".into(), "1".into()));
+    }
 }
