@@ -251,7 +251,6 @@ fn work_that_cannot_be_done_is_one_sentence_and_exit_code_1() {
     for (arguments, part) in [
         (&["train", "--data", "./no-such-folder"][..], "does not exist"),
         (&["train", "--data", &folder, "--validation", "200"], "none left to train on"),
-        (&["train", "--sparse", "always"], "no sparse path yet"),
         (&["train", "--init", "no-such-file"], "no-such-file"),
         (&["train", "--data", &folder, "--hidden", "4000000000"], "GB of memory"),
         (&["summary", "--hidden", "99999999999"], "GB of memory"),

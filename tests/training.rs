@@ -59,30 +59,35 @@ fn one_full_step_has_the_references_bits() {
         let examples = mnist::train(&data).range(0..count);
         let expected = run(Isa::Scalar, 1, &TUTORIAL, settings(rmsprop()), 1, examples).unwrap();
         for isa in exact_simd() {
-            for threads in [1, 2, 3] {
-                if let Some(found) = run(isa, threads, &TUTORIAL, settings(rmsprop()), 1, examples) {
-                    assert_eq!(expected, found, "{isa}, {threads} threads, {count} images");
+            for (threads, sparse) in [1, 2, 3].into_iter().zip([true, false, true]) {
+                let settings = Settings { sparse, ..settings(rmsprop()) };
+                if let Some(found) = run(isa, threads, &TUTORIAL, settings, 1, examples) {
+                    assert_eq!(expected, found, "{isa}, {threads} threads, {count} images, sparse {sparse}");
                 }
             }
         }
     }
 }
 
-/// Two shuffled epochs of 1,040 images (16 full batches and one of 16), on every exact ISA and several threads.
+/// Two shuffled epochs of 1,040 images (16 full batches and one of 16), on every exact ISA and several threads, with zeros left
+/// out or not; hidden layers of 64 and more leave out those of a ReLU.
 #[test]
-fn two_epochs_are_equal_over_isa_and_threads() {
+fn two_epochs_are_equal_over_isa_threads_and_sparsity() {
     let data = mnist::mnist();
     let examples = mnist::train(&data).range(10_000..11_040);
     for (sizes, optimizer) in [
         (&[784, 32, 24, 10][..], rmsprop()),
         (&[784, 10], rmsprop()),
         (&[784, 33, 10], Optimizer::Sgd(Sgd { learning_rate: 0.1 })),
+        (&[784, 20, 70, 10], rmsprop()),
+        (&[784, 20, 65, 64, 10], Optimizer::Sgd(Sgd { learning_rate: 0.1 })),
     ] {
         let expected = run(Isa::Scalar, 3, sizes, settings(optimizer), 2, examples).unwrap();
         for isa in exact_simd() {
-            for threads in [1, 2, 3, 5] {
-                if let Some(found) = run(isa, threads, sizes, settings(optimizer), 2, examples) {
-                    assert_eq!(expected, found, "{isa}, {threads} threads, {sizes:?}");
+            for (threads, sparse) in [(1, false), (1, true), (2, true), (3, false), (5, true)] {
+                let settings = Settings { sparse, ..settings(optimizer) };
+                if let Some(found) = run(isa, threads, sizes, settings, 2, examples) {
+                    assert_eq!(expected, found, "{isa}, {threads} threads, {sizes:?}, sparse {sparse}");
                 }
             }
         }
@@ -99,8 +104,11 @@ fn small_runs_have_the_golden_hashes() {
         let expected =
             golden.lines().find_map(|line| line.strip_suffix(name)).expect("a line per optimizer").trim();
         for isa in exact_simd() {
-            if let Some((hash, _)) = run(isa, 2, &[784, 32, 24, 10], settings(optimizer), 2, examples) {
-                assert_eq!(hash, expected, "{name} on {isa}");
+            for sparse in [false, true] {
+                let settings = Settings { sparse, ..settings(optimizer) };
+                if let Some((hash, _)) = run(isa, 2, &[784, 32, 24, 10], settings, 2, examples) {
+                    assert_eq!(hash, expected, "{name} on {isa}, sparse {sparse}");
+                }
             }
         }
     }
@@ -113,9 +121,11 @@ fn two_epochs_of_the_tutorials_network_are_equal_over_isa_and_threads() {
     let examples = mnist::train(&data).range(0..1_040);
     let mut seen: Option<(String, Metrics)> = None;
     for isa in exact_simd() {
-        for threads in [1, 2, 3, 5] {
-            if let Some(found) = run(isa, threads, &TUTORIAL, settings(rmsprop()), 2, examples) {
-                assert_eq!(*seen.get_or_insert(found.clone()), found, "{isa}, {threads} threads");
+        for (threads, sparse) in [(1, true), (2, false), (2, true), (3, true), (5, false)] {
+            let settings = Settings { sparse, ..settings(rmsprop()) };
+            if let Some(found) = run(isa, threads, &TUTORIAL, settings, 2, examples) {
+                let what = format!("{isa}, {threads} threads, sparse {sparse}");
+                assert_eq!(*seen.get_or_insert(found.clone()), found, "{what}");
             }
         }
     }
@@ -125,13 +135,14 @@ fn two_epochs_of_the_tutorials_network_are_equal_over_isa_and_threads() {
 fn evaluation_does_not_depend_on_threads_or_isa() {
     let data = mnist::mnist();
     let test = mnist::test(&data).range(0..777);
-    let network = Network::glorot_uniform(&[784, 40, 10], 1).unwrap();
+    let network = Network::glorot_uniform(&[784, 40, 64, 10], 1).unwrap();
     let mut seen = None;
     for isa in [Isa::Scalar].into_iter().chain(exact_simd()) {
-        for threads in [1, 2, 3, 5] {
-            if let Some(mut trainer) = trainer(isa, threads, network.clone(), settings(rmsprop())) {
+        for (threads, sparse) in [(1, true), (2, false), (3, true), (5, false)] {
+            let settings = Settings { sparse, ..settings(rmsprop()) };
+            if let Some(mut trainer) = trainer(isa, threads, network.clone(), settings) {
                 let found = trainer.evaluate(test);
-                assert_eq!(*seen.get_or_insert(found), found, "{isa}, {threads} threads");
+                assert_eq!(*seen.get_or_insert(found), found, "{isa}, {threads} threads, sparse {sparse}");
             }
         }
     }

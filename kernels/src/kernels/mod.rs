@@ -122,7 +122,7 @@ impl Kernels {
     }
 
     /// The largest register tile of the GEMM for each width, the widest first; nothing where the ISA has none of ours. For
-    /// reports, and to split work at multiples of it ([`split`]).
+    /// reports, and to split work at multiples of it ([`split()`]).
     ///
     /// ```
     /// use mnist_fast_kernels::{Isa, Kernels};

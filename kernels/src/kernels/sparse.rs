@@ -51,7 +51,8 @@ impl Kernels {
     /// let kernels = Kernels::best();
     /// let (mut indices, mut values) = ([0; 3], [0.0; 3]);
     /// let count = kernels.compress_u8(&[0, 255, 0], &mut indices, &mut values)?; // one image of three pixels
-    /// let x = Csr::new(3, &[0, count as u32], &indices, &values)?;
+    /// let row_starts = [0, count as u32];
+    /// let x = Csr::new(3, &row_starts, &indices, &values)?;
     /// let (w, mut y) = ([1.0, 2.0, 3.0], [0.0]);
     /// let (w, y_view) = (MatRef::new(&w, 3, 1)?, MatMut::new(&mut y, 1, 1)?);
     /// kernels.dense_forward_sparse(x, w, &[0.5], Activation::Relu, y_view)?;
@@ -233,7 +234,7 @@ impl Kernels {
         self.sparse_update(update, x_transposed.into(), delta, w, None)
     }
 
-    /// The elements of `x` that are not zero and where they stand, increasing: one row of a [`Csr`]. Returns how many. What is after
+    /// The elements of `x` that are not zero and where they stand, increasing: one row of a [`Csr`](crate::Csr). Returns how many. What is after
     /// them in `indices` and `values`, which are at least as long as `x`, may be overwritten. NaN is not zero; -0 is.
     ///
     /// # Errors
