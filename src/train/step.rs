@@ -64,8 +64,8 @@ impl Trainer {
         team.run(|t| {
             let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
-            let own_next = &next[split(next.len(), 1, threads, t)];
-            let (soon, later) = own_next.split_at(own_next.len() / 2);
+            // Layer 1 takes all images to every thread.
+            let (soon, later) = next.split_at(next.len() / 2);
             if sparse.is_some() {
                 fetch(soon);
             }
