@@ -22,10 +22,10 @@ use crate::generic::simd::LANES;
 use crate::sparse_input::Sparse;
 use crate::table::{Spmm, SpmmUpdate};
 use rows::{Rows, RowsFn, UpdateRows, UpdateRowsFn};
-use terms::{Bytes, Dense, Floats, Listed, Terms, WORD};
+use terms::{Bytes, Dense, Floats, Listed, SIGHT, Terms, WORD};
 
 /// Rows of S that share a walk through D.
-const GROUP: usize = 128;
+pub(crate) const GROUP: usize = 128;
 
 /// Bytes of an L1, and of what its ways are apart.
 const L1_BYTES: usize = 32 * 1024;
@@ -38,7 +38,7 @@ fn block_rows(columns: usize, row_stride: isize) -> usize {
     // The largest power of two that divides the distance, and no more than a way.
     let period = if row == 0 { L1_WAY } else { 1 << row.trailing_zeros().min(L1_WAY.trailing_zeros()) };
     let usable = L1_BYTES * panel.min(period) / period;
-    (usable / (panel * WORD)).max(1) * WORD
+    (usable / (panel * WORD)).clamp(1, SIGHT / WORD) * WORD
 }
 
 /// The row kernels of one ISA, for each form of S.

@@ -12,6 +12,7 @@
 //! chains to hide the latency of one multiply-add a cycle; the loop's exit, which no branch predictor foresees, is what
 //! short rows pay for.
 
+use super::GROUP;
 use super::terms::{Dense, Terms};
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate, load, store};
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
@@ -21,6 +22,7 @@ use crate::generic::simd::Simd;
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<T> {
     pub(crate) terms: T,
+    /// At most [`GROUP`].
     pub(crate) rows: usize,
     /// The block's first k, and the first one past it.
     pub(crate) block: (usize, usize),
@@ -69,7 +71,11 @@ pub(crate) unsafe fn rows<S: Simd, T: Terms, const NV: usize, const MASKED: bool
     unsafe {
         let mask = s.first(t.tail);
         let zero = s.splat(0.0);
-        for i in 0..t.rows {
+        let mut looks = [T::Look::default(); GROUP];
+        for (i, look) in looks.iter_mut().enumerate().take(t.rows) {
+            *look = t.terms.look(s, i, t.block);
+        }
+        for (i, look) in looks.into_iter().enumerate().take(t.rows) {
             let c = t.c.add(i * t.c_row_stride);
             let mut acc = [zero; NV];
             match start {
@@ -90,7 +96,7 @@ pub(crate) unsafe fn rows<S: Simd, T: Terms, const NV: usize, const MASKED: bool
                     }
                 }
             }
-            let mut acc = t.terms.add::<S, NV, MASKED>(s, i, t.block, t.d, mask, acc);
+            let mut acc = t.terms.add::<S, NV, MASKED>(s, i, t.block, look, t.d, mask, acc);
             match finish {
                 TileFinish::Store => {}
                 TileFinish::Relu => {
@@ -125,15 +131,21 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
     // SAFETY: as in `rows`.
     unsafe {
         let mask = s.first(t.tail);
+        let mut next = T::Look::default();
+        if t.rows > 0 {
+            next = t.terms.look(s, 0, (0, t.depth));
+        }
         match update {
             TileUpdate::Sgd(rule) => {
                 let rule = SgdVectors::new(s, rule);
                 for i in 0..t.rows {
+                    let look = next_look(s, &t, i, &mut next);
                     // A gradient of zero moves nothing.
-                    if t.terms.is_empty(s, i) {
+                    if t.terms.is_empty(s, i, t.depth, look) {
                         continue;
                     }
-                    let (w, g) = (t.w.add(i * t.w_row_stride), gradient::<S, T, NV, MASKED>(s, &t, i, mask));
+                    let (w, g) =
+                        (t.w.add(i * t.w_row_stride), gradient::<S, T, NV, MASKED>(s, &t, i, look, mask));
                     for (v, g) in g.into_iter().enumerate() {
                         let moved = rule.step(s, load::<S, NV, MASKED>(s, w, v, mask), g);
                         store::<S, NV, MASKED>(s, w, v, mask, moved);
@@ -143,11 +155,12 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
             TileUpdate::RmsProp(rule, state) => {
                 let rule = RmsPropVectors::new(s, rule);
                 for i in 0..t.rows {
+                    let look = next_look(s, &t, i, &mut next);
                     let owed = match t.deferred.is_null() {
                         true => 0,
                         false => {
                             let owed = &mut *t.deferred.add(i);
-                            if t.terms.is_empty(s, i) {
+                            if t.terms.is_empty(s, i, t.depth, look) {
                                 *owed = owed.saturating_add(u32::from(t.is_last));
                                 continue;
                             }
@@ -155,7 +168,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                         }
                     };
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
-                    let g = gradient::<S, T, NV, MASKED>(s, &t, i, mask);
+                    let g = gradient::<S, T, NV, MASKED>(s, &t, i, look, mask);
                     let mut old = [s.splat(0.0); NV];
                     for (v, x) in old.iter_mut().enumerate() {
                         *x = load::<S, NV, MASKED>(s, state, v, mask);
@@ -175,8 +188,9 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
             TileUpdate::Momentum(rule, state) => {
                 let rule = MomentumVectors::new(s, rule);
                 for i in 0..t.rows {
+                    let look = next_look(s, &t, i, &mut next);
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
-                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
+                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, look, mask).into_iter().enumerate() {
                         let old = load::<S, NV, MASKED>(s, w, v, mask);
                         let (moved, x) = rule.step(s, old, load::<S, NV, MASKED>(s, state, v, mask), g);
                         store::<S, NV, MASKED>(s, w, v, mask, moved);
@@ -187,8 +201,9 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
             TileUpdate::Adam(rule, mean, square) => {
                 let rule = AdamVectors::new(s, rule);
                 for i in 0..t.rows {
+                    let look = next_look(s, &t, i, &mut next);
                     let (w, mean, square) = (t.w.add(i * t.w_row_stride), mean.row(i), square.row(i));
-                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, mask).into_iter().enumerate() {
+                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, look, mask).into_iter().enumerate() {
                         let old = load::<S, NV, MASKED>(s, w, v, mask);
                         let (old_mean, old_square) = (
                             load::<S, NV, MASKED>(s, mean, v, mask),
@@ -205,6 +220,20 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
     }
 }
 
+/// The look at row `i`, and one at the row after it.
+///
+/// # Safety
+/// As for [`rows`].
+#[inline(always)]
+unsafe fn next_look<S: Simd, T: Terms>(s: S, t: &UpdateRows<T>, i: usize, next: &mut T::Look) -> T::Look {
+    let look = *next;
+    if i + 1 < t.rows {
+        // SAFETY: as the caller vouches.
+        *next = unsafe { t.terms.look(s, i + 1, (0, t.depth)) };
+    }
+    look
+}
+
 /// The product of row `i`, from +0.
 ///
 /// # Safety
@@ -214,8 +243,9 @@ unsafe fn gradient<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
     s: S,
     t: &UpdateRows<T>,
     i: usize,
+    look: T::Look,
     mask: S::M,
 ) -> [S::F; NV] {
     // SAFETY: as the caller vouches.
-    unsafe { t.terms.add::<S, NV, MASKED>(s, i, (0, t.depth), t.d, mask, [s.splat(0.0); NV]) }
+    unsafe { t.terms.add::<S, NV, MASKED>(s, i, (0, t.depth), look, t.d, mask, [s.splat(0.0); NV]) }
 }

@@ -1,7 +1,8 @@
 //! What a row of S has to add, for each form that a sparse matrix comes in.
 //!
 //! A form says which rows are empty, and adds the terms of one row in one block of k to a panel's accumulators, in
-//! increasing k. Bytes and floats are looked through 64 at a time: a bitmap of the nonzeros, then its bits.
+//! increasing k. Bytes and floats are looked through 64 at a time: a bitmap of the nonzeros, then its bits. Bitmaps are made
+//! before they are needed: behind the exit of a loop over bits, which is never foreseen, a load would be waited for.
 
 use crate::gemm::tile::load;
 use crate::generic::simd::{LANES, Simd};
@@ -27,24 +28,38 @@ pub(crate) struct Dense {
     pub(crate) row_stride: isize,
 }
 
+/// Columns of S that a look covers.
+pub(crate) const SIGHT: usize = 2 * WORD;
+
 /// One form of S.
 pub(crate) trait Terms: Copy {
-    /// Whether row `i` has no terms.
+    /// What is known of a part of a row before its terms are added.
+    type Look: Copy + Default;
+
+    /// A look at the first columns in `from..to` of row `i`, [`SIGHT`] of them at most.
     ///
     /// # Safety
-    /// S has a row `i`.
-    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool;
+    /// S has the row and columns.
+    unsafe fn look<S: Simd>(self, s: S, i: usize, block: (usize, usize)) -> Self::Look;
+
+    /// Whether row `i` has no terms before column `to`, after a look at its first ones.
+    ///
+    /// # Safety
+    /// As for [`Terms::look`].
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize, to: usize, look: Self::Look) -> bool;
 
     /// `acc` and the terms of row `i` with columns in `from..to`; `from` is a multiple of 64, and so is `to`, unless it is the
-    /// number of columns.
+    /// number of columns. `look` is [`Terms::look`]'s.
     ///
     /// # Safety
     /// S has the row and columns, D the rows `from..to` of `NV` vectors, the last one by `mask` if `MASKED`.
+    #[allow(clippy::too_many_arguments)] // a row, a part of it, and what it meets
     unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
         self,
         s: S,
         i: usize,
         block: (usize, usize),
+        look: Self::Look,
         d: Dense,
         mask: S::M,
         acc: [S::F; NV],
@@ -86,8 +101,13 @@ pub(crate) struct Listed {
 }
 
 impl Terms for Listed {
+    type Look = ();
+
     #[inline(always)]
-    unsafe fn is_empty<S: Simd>(self, _: S, i: usize) -> bool {
+    unsafe fn look<S: Simd>(self, _: S, _: usize, _: (usize, usize)) {}
+
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, _: S, i: usize, _: usize, (): ()) -> bool {
         // SAFETY: as the caller vouches.
         unsafe { *self.starts.add(i) >= *self.ends.add(i) }
     }
@@ -98,6 +118,7 @@ impl Terms for Listed {
         s: S,
         i: usize,
         (from, to): (usize, usize),
+        (): (),
         d: Dense,
         mask: S::M,
         mut acc: [S::F; NV],
@@ -166,17 +187,34 @@ impl Bytes {
 }
 
 impl Terms for Bytes {
+    type Look = [u64; 2];
+
     #[inline(always)]
-    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool {
-        let mut k = 0;
-        while k < self.columns {
-            // SAFETY: as the caller vouches.
-            if unsafe { self.bitmap(s, self.row(i), k) } != 0 {
+    unsafe fn look<S: Simd>(self, s: S, i: usize, (from, to): (usize, usize)) -> [u64; 2] {
+        let mut words = [0; 2];
+        for (w, bits) in words.iter_mut().enumerate() {
+            if from + w * WORD < to {
+                // SAFETY: as the caller vouches.
+                *bits = unsafe { self.bitmap(s, self.row(i), from + w * WORD) };
+            }
+        }
+        words
+    }
+
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize, to: usize, mut look: [u64; 2]) -> bool {
+        let mut from = 0;
+        loop {
+            if look != [0; 2] {
                 return false;
             }
-            k += WORD;
+            from += SIGHT;
+            if from >= to {
+                return true;
+            }
+            // SAFETY: as the caller vouches.
+            look = unsafe { self.look(s, i, (from, to)) };
         }
-        true
     }
 
     #[inline(always)]
@@ -184,27 +222,38 @@ impl Terms for Bytes {
         self,
         s: S,
         i: usize,
-        (from, to): (usize, usize),
+        (mut from, to): (usize, usize),
+        mut look: [u64; 2],
         d: Dense,
         mask: S::M,
         mut acc: [S::F; NV],
     ) -> [S::F; NV] {
-        // SAFETY: as the caller vouches; a set bit stands for a byte of the row.
+        // SAFETY: as the caller vouches; a set bit stands for an element of the row.
         unsafe {
             let row = self.row(i);
-            let mut word = from;
-            while word < to {
-                let mut bits = self.bitmap(s, row, word);
-                while bits != 0 {
-                    let k = word + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    let x = *UNIT.as_ptr().add(*row.add(k) as usize);
-                    acc = term::<S, NV, MASKED>(s, x, k, d, mask, acc);
+            loop {
+                for (w, bits) in look.into_iter().enumerate() {
+                    let mut bits = bits;
+                    while bits != 0 {
+                        let k = from + w * WORD + bits.trailing_zeros() as usize;
+                        bits &= bits - 1;
+                        acc = term::<S, NV, MASKED>(
+                            s,
+                            *UNIT.as_ptr().add(*row.add(k) as usize),
+                            k,
+                            d,
+                            mask,
+                            acc,
+                        );
+                    }
                 }
-                word += WORD;
+                from += SIGHT;
+                if from >= to {
+                    return acc;
+                }
+                look = self.look(s, i, (from, to));
             }
         }
-        acc
     }
 }
 
@@ -242,17 +291,34 @@ impl Floats {
 }
 
 impl Terms for Floats {
+    type Look = [u64; 2];
+
     #[inline(always)]
-    unsafe fn is_empty<S: Simd>(self, s: S, i: usize) -> bool {
-        let mut k = 0;
-        while k < self.columns {
-            // SAFETY: as the caller vouches.
-            if unsafe { self.bitmap(s, self.ptr.offset(i as isize * self.stride), k) } != 0 {
+    unsafe fn look<S: Simd>(self, s: S, i: usize, (from, to): (usize, usize)) -> [u64; 2] {
+        let mut words = [0; 2];
+        for (w, bits) in words.iter_mut().enumerate() {
+            if from + w * WORD < to {
+                // SAFETY: as the caller vouches.
+                *bits = unsafe { self.bitmap(s, self.ptr.offset(i as isize * self.stride), from + w * WORD) };
+            }
+        }
+        words
+    }
+
+    #[inline(always)]
+    unsafe fn is_empty<S: Simd>(self, s: S, i: usize, to: usize, mut look: [u64; 2]) -> bool {
+        let mut from = 0;
+        loop {
+            if look != [0; 2] {
                 return false;
             }
-            k += WORD;
+            from += SIGHT;
+            if from >= to {
+                return true;
+            }
+            // SAFETY: as the caller vouches.
+            look = unsafe { self.look(s, i, (from, to)) };
         }
-        true
     }
 
     #[inline(always)]
@@ -260,25 +326,30 @@ impl Terms for Floats {
         self,
         s: S,
         i: usize,
-        (from, to): (usize, usize),
+        (mut from, to): (usize, usize),
+        mut look: [u64; 2],
         d: Dense,
         mask: S::M,
         mut acc: [S::F; NV],
     ) -> [S::F; NV] {
-        // SAFETY: as the caller vouches; a set bit stands for a float of the row.
+        // SAFETY: as the caller vouches; a set bit stands for an element of the row.
         unsafe {
             let row = self.ptr.offset(i as isize * self.stride);
-            let mut word = from;
-            while word < to {
-                let mut bits = self.bitmap(s, row, word);
-                while bits != 0 {
-                    let k = word + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    acc = term::<S, NV, MASKED>(s, *row.add(k), k, d, mask, acc);
+            loop {
+                for (w, bits) in look.into_iter().enumerate() {
+                    let mut bits = bits;
+                    while bits != 0 {
+                        let k = from + w * WORD + bits.trailing_zeros() as usize;
+                        bits &= bits - 1;
+                        acc = term::<S, NV, MASKED>(s, *row.add(k), k, d, mask, acc);
+                    }
                 }
-                word += WORD;
+                from += SIGHT;
+                if from >= to {
+                    return acc;
+                }
+                look = self.look(s, i, (from, to));
             }
         }
-        acc
     }
 }
