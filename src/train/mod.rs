@@ -122,7 +122,7 @@ struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
-    /// For each row of the first layer's state, the decay that this thread's columns owe it.
+    /// For each row of the first layer's state, the decay that is owed to it; a thread looks at its own rows.
     deferred: Vec<u32>,
     /// Room for the gradient of a layer's biases.
     gradient: Vec<f32>,

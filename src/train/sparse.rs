@@ -75,10 +75,10 @@ impl Turned {
         self.layers[l].as_ref()
     }
 
-    /// All pixels of a batch of `images`, a row each.
-    pub(super) fn pixels(&self, images: usize) -> ByteRows<'_> {
-        let pixels = self.pixels.all().len() / self.stride;
-        ByteRows::new(self.pixels.all(), pixels, images, self.stride).expect("room for a whole batch")
+    /// Some pixels of a batch of `images`, a row each.
+    pub(super) fn pixels(&self, pixels: Range<usize>, images: usize) -> ByteRows<'_> {
+        let part = self.pixels.part(pixels.start * self.stride..pixels.end * self.stride);
+        ByteRows::new(part, pixels.len(), images, self.stride).expect("room for a whole batch")
     }
 
     /// Turns over some pixels of the images `from`.

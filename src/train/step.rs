@@ -1,15 +1,14 @@
-//! One training step in three phases.
+//! One training step in two phases, or in three where the input is dense.
 //!
 //! ```text
-//! layer 1  every thread its columns:  forward
-//! images   every thread its images:   the other layers forward, softmax and loss, deltas back to layer 1
-//!          every thread its pixels:   the batch's input, turned over                    (sparse input only)
-//! update   every thread its weights:  gradient and optimizer in one pass; layer 1 by columns, the others by rows
+//! layer 1  every thread its columns:  forward                                           (dense input only)
+//! images   every thread its images:   the (other) layers forward, softmax and loss, deltas back to layer 1
+//! update   every thread its weights:  gradient and optimizer in one pass, by rows; layer 1 by columns if dense
 //! ```
 //!
-//! Layer 1 is most of the weights. Split by columns, its weights and their optimizer state are only ever touched by
-//! the thread that owns them, and stay in that core's cache. Dense input costs every thread a gathered batch of its own for
-//! that; sparse input is read where it lies (`sparse.rs`).
+//! Layer 1 is most of the weights. Dense, it is split by columns: its weights and their optimizer state are only ever
+//! touched by the thread that owns them, and stay in that core's cache. Sparse, a core would do as many short loops over
+//! half as many columns, with the other core's half of each row for a neighbour (44 us a step, where rows take 22).
 //!
 //! Threads split outputs, never sums: each gradient element is one chain over the whole batch in order, so
 //! the bits do not depend on the number of threads. Nor do they depend on leaving out the terms of pixels that are 0.
@@ -43,41 +42,38 @@ impl Trainer {
         let worker = |t: usize| workers[t].lock().expect("a worker's panic ends the run");
         let fetch = |images: &[u32]| images.iter().for_each(|i| prefetch(examples.image(*i as usize)));
 
-        team.run(|t| {
-            let columns = split(first.outputs(), VECTOR, threads, t);
-            if columns.is_empty() {
-                return;
-            }
-            let part = (&all, columns);
-            // SAFETY: in this phase a thread writes its own columns of the first output only.
-            unsafe {
-                if sparse.is_some() {
-                    batch.forward_layer_sparse(kernels, network, 0, batch_of(examples, images), part);
-                } else {
-                    let Worker { workspace, x, .. } = &mut *worker(t);
-                    gather(kernels, x, examples, images.iter().map(|image| *image as usize));
-                    batch.forward_layer(kernels, network, 0, rows_of(x, &all), part, workspace);
+        if sparse.is_none() {
+            team.run(|t| {
+                let columns = split(first.outputs(), VECTOR, threads, t);
+                if columns.is_empty() {
+                    return;
                 }
-            };
-        });
+                let Worker { workspace, x, .. } = &mut *worker(t);
+                gather(kernels, x, examples, images.iter().map(|image| *image as usize));
+                let part = (&all, columns);
+                // SAFETY: in this phase a thread writes its own columns of the first output only.
+                unsafe { batch.forward_layer(kernels, network, 0, rows_of(x, &all), part, workspace) };
+            });
+        }
 
         team.run(|t| {
             let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
-            // Layer 1 takes all images to every thread.
-            let (soon, later) = next.split_at(next.len() / 2);
-            if sparse.is_some() {
-                fetch(soon);
-            }
-            // SAFETY: in this phase a thread writes its own rows of the batch's matrices and of the turned pixels only, and
-            // nobody writes the first output or the weights.
+            let own_next = &next[split(next.len(), 1, threads, t)];
+            let (soon, later) = own_next.split_at(own_next.len() / 2);
+            // SAFETY: in this phase a thread writes its own rows of the batch's matrices only, and nobody writes the
+            // weights or, with dense input, the first output.
             unsafe {
+                if sparse.is_some() {
+                    let part = (&rows, 0..first.outputs());
+                    let own = batch_of(examples, &images[rows.clone()]);
+                    batch.forward_layer_sparse(kernels, network, 0, own, part);
+                    fetch(soon);
+                }
                 batch.forward(kernels, network, &rows, sparse.is_some(), workspace);
                 batch.loss(kernels, &rows, Some(all.len()));
-                if let Some(turned) = sparse {
+                if sparse.is_some() {
                     fetch(later);
-                    let pixels = split(first.inputs(), VECTOR, threads, t);
-                    turned.turn_pixels(kernels, batch_of(examples, images), pixels);
                 }
                 batch.backward(kernels, network, &rows, sparse, workspace);
             }
@@ -90,19 +86,22 @@ impl Trainer {
             let worker = &mut *worker(t);
             for (l, layer) in network.layers().iter().enumerate() {
                 let update = Update { kernels, optimizer: &settings.optimizer, network, state, batch, l };
-                let (rows, columns, biases) = if l == 0 {
+                let (rows, columns, biases) = if l == 0 && sparse.is_none() {
                     let columns = split(layer.outputs(), VECTOR, threads, t);
                     (0..layer.inputs(), columns.clone(), columns)
                 } else {
                     let biases = if l % threads == t { 0..layer.outputs() } else { 0..0 };
-                    (split(layer.inputs(), 1, threads, t), 0..layer.outputs(), biases)
+                    let multiple = if l == 0 { VECTOR } else { 1 };
+                    (split(layer.inputs(), multiple, threads, t), 0..layer.outputs(), biases)
                 };
                 let turned = sparse.and_then(|turned| turned.layer(l));
                 // SAFETY: in this phase a thread writes its own part of the weights, biases, their state and their turned copies only;
-                // the batch's matrices and its turned pixels are only read.
+                // the batch's matrices are only read.
                 unsafe {
                     if let Some(turned) = sparse.filter(|_| l == 0) {
-                        let (pixels, deferred) = (turned.pixels(all.len()), &mut worker.deferred[..]);
+                        turned.turn_pixels(kernels, batch_of(examples, images), rows.clone());
+                        let pixels = turned.pixels(rows.clone(), all.len());
+                        let deferred = &mut worker.deferred[rows.clone()];
                         update.sparse_weights(&all, pixels, rows, columns, Some(deferred));
                     } else if let Some(turned) = turned {
                         turned.turn_input(
@@ -154,10 +153,10 @@ impl Trainer {
         let update =
             Update { kernels: *kernels, optimizer: &settings.optimizer, network, state, batch, l: 0 };
         team.run(|t| {
-            let columns = split(network.layers()[0].outputs(), VECTOR, threads, t);
+            let rows = split(network.inputs(), VECTOR, threads, t);
             let worker = &mut *workers[t].lock().expect("a worker's panic ends the run");
-            // SAFETY: a thread writes its own columns of the state only, and nobody reads any.
-            unsafe { update.settle(columns, worker) };
+            // SAFETY: a thread writes its own rows of the state only, and nobody reads any.
+            unsafe { update.settle(rows, worker) };
         });
     }
 }

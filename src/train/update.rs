@@ -86,16 +86,13 @@ impl Update<'_> {
     /// Makes good what [`Update::sparse_weights`] deferred.
     ///
     /// # Safety
-    /// No other reference to the state of these columns lives.
-    pub(super) unsafe fn settle(&self, columns: Range<usize>, worker: &mut Worker) {
-        if columns.is_empty() {
-            return;
-        }
+    /// No other reference to the state of these rows lives.
+    pub(super) unsafe fn settle(&self, rows: Range<usize>, worker: &mut Worker) {
         if let Optimizer::RmsProp(rule) = self.optimizer {
-            let rows = 0..worker.deferred.len();
+            let columns = 0..self.network.layers()[self.l].outputs();
             // SAFETY: as the caller vouches.
-            let v = unsafe { self.state[self.l].weights.write(rows, columns) };
-            self.kernels.rmsprop_settle(rule, v, &mut worker.deferred).expect("one count per row");
+            let v = unsafe { self.state[self.l].weights.write(rows.clone(), columns) };
+            self.kernels.rmsprop_settle(rule, v, &mut worker.deferred[rows]).expect("one count per row");
         }
     }
 
