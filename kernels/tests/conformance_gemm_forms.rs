@@ -173,6 +173,31 @@ fn far_columns_of_a_change_no_bits() {
     differences.finish();
 }
 
+/// Operands without elements, or with one along a side, may claim any stride and any length of the other side.
+#[test]
+fn strides_and_sizes_that_mean_nothing_are_not_computed_with() {
+    let (mut ws, m) = (Workspace::new(), 300);
+    let left = [1.0; 300];
+    for (kernels, n) in all_isas().into_iter().flat_map(|kernels| [(kernels, 1), (kernels, 20)]) {
+        let (right, old) = (vec![2.0; n], vec![1.0; m * n]);
+        for (k, down, across) in [(0, isize::MAX, isize::MAX), (0, isize::MAX, 1), (1, 1, isize::MIN)] {
+            let a = MatRef::with_strides(&left, 0, m, k, down, across).unwrap();
+            let b = MatRef::with_strides(&right, 0, k, n, isize::MIN, 1).unwrap();
+            let packed = kernels.pack_b_owned(b).unwrap();
+            for (alpha, expected) in [(1.0, 3.0 + 2.0 * k as f32), (0.0, 3.0), (2.0, 3.0 + 4.0 * k as f32)] {
+                let [mut c, mut d] = [old.clone(), old.clone()];
+                kernels.gemm(alpha, a, b, 3.0, MatMut::new(&mut c, m, n).unwrap(), &mut ws).unwrap();
+                let to = MatMut::new(&mut d, m, n).unwrap();
+                kernels.gemm_packed(alpha, a, &packed, 3.0, to, &mut ws).unwrap();
+                let what = format!("{} {m}x{n}x{k}, alpha {alpha}", kernels.isa());
+                assert_eq!((&c, &d), (&vec![expected; m * n], &vec![expected; m * n]), "{what}");
+            }
+        }
+        let wide = MatRef::new(&[], 0, isize::MAX as usize).unwrap();
+        assert_eq!(kernels.pack_b_owned(wide).unwrap().shape(), (0, isize::MAX as usize));
+    }
+}
+
 #[test]
 fn packed_matrices_are_checked() {
     let mut ws = Workspace::new();

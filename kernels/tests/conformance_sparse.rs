@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Differences, Random, exact_isas, reference};
+use common::{Differences, Random, all_isas, exact_isas, reference};
 use mnist_fast_kernels::{
     Activation, Adam, AdamW, ByteRows, Csr, Epsilon, Error, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd,
     Sparse, Workspace,
@@ -332,6 +332,46 @@ fn transposes_are_exact() {
             assert_eq!(to[..m * n], transposed(&from, m, n));
             assert_eq!(to[m * n], GUARD);
         }
+    }
+}
+
+/// A matrix without elements may claim any stride, and any length of its other side: nothing is computed from those.
+#[test]
+fn matrices_without_elements_may_have_any_stride() {
+    const FAR: usize = isize::MAX as usize;
+    let (m, rule) = (300, RmsProp::default());
+    let bytes = ByteRows::new(&[], m, 0, usize::MAX).unwrap();
+    assert_eq!((bytes.row(1), bytes.row(m)), (Some(&[][..]), None));
+    let floats = MatRef::with_leading_dimension(&[], m, 0, FAR).unwrap();
+    let (d, byte) = (MatRef::new(&[], 0, 1).unwrap(), [7]);
+    let none = MatRef::with_leading_dimension(&[], 0, FAR, FAR).unwrap();
+    let tall = ByteRows::new(&byte, usize::MAX, 1, 0).unwrap();
+    let (one, mut y) = (MatRef::with_leading_dimension(&[3.0], 1, 1, FAR).unwrap(), [0.0]);
+    for kernels in all_isas() {
+        for x in [Sparse::from(bytes), floats.into()] {
+            let [mut c, mut w, mut v] = [const { [1.0; 300] }; 3];
+            let mut deferred = [0; 300];
+            kernels.spmm(x, d, 2.0, MatMut::new(&mut c, m, 1).unwrap()).unwrap();
+            assert_eq!(c, [2.0; 300]);
+            for deferred in [Some(&mut deferred[..]), None] {
+                let (w, v) = (MatMut::new(&mut w, m, 1).unwrap(), MatMut::new(&mut v, m, 1).unwrap());
+                kernels.dense_weight_update_rmsprop_sparse(&rule, x, d, w, v, deferred).unwrap();
+            }
+            assert_eq!((w, deferred), ([1.0; 300], [1; 300]));
+        }
+        let s = Csr::new(1, &[0, 1], &[0], &[2.0]).unwrap();
+        kernels.spmm(s, one, 0.0, MatMut::new(&mut y, 1, 1).unwrap()).unwrap();
+        assert_eq!(y, [6.0]);
+        let empty = || MatMut::with_leading_dimension(&mut [], 0, FAR, FAR).unwrap();
+        kernels.spmm(Csr::new(0, &[0], &[], &[]).unwrap(), none, 0.0, empty()).unwrap();
+        let no_rows = ByteRows::new(&[], 0, 0, 0).unwrap();
+        kernels.dense_weight_update_rmsprop_sparse(&rule, no_rows, none, empty(), empty(), None).unwrap();
+        let strided = MatRef::with_strides(&[], 0, 0, 5, 0, 2).unwrap();
+        kernels.transpose(strided, MatMut::new(&mut [], 5, 0).unwrap()).unwrap();
+        let narrow = MatRef::new(&[], 0, FAR).unwrap();
+        kernels.transpose(narrow, MatMut::new(&mut [], FAR, 0).unwrap()).unwrap();
+        assert!(matches!(kernels.transpose_u8(tall, 0..1, &mut [0; 64], 0), Err(Error::Length { .. })));
+        assert!(matches!(kernels.transpose_u8(tall, 0..1, &mut [0; 64], 16), Err(Error::Length { .. })));
     }
 }
 

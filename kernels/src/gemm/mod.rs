@@ -448,7 +448,8 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
             let (r0, i, height) = (rows.start, block.i.start + rows.start, rows.len() - 1);
             let tile = Tile {
                 depth: block.k.len(),
-                a: block.a.ptr.wrapping_offset(r0 as isize * block.a.row_stride),
+                // Without depth there need not be memory where rows would start.
+                a: block.a.ptr.wrapping_offset((r0 as isize).wrapping_mul(block.a.row_stride)),
                 a_row_stride: block.a.row_stride,
                 a_column_stride: block.a.column_stride,
                 b,

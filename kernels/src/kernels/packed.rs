@@ -147,6 +147,8 @@ impl Kernels {
         let (rows, columns) = b.shape();
         let to = &mut buffer.aligned_mut()[..rows * columns.next_multiple_of(LANES)];
         match self.table.tiles {
+            // Without elements there may be any number of columns, which no loop should walk.
+            _ if to.is_empty() => {}
             // SAFETY: a table is only held where its ISA is available (`new`).
             Some(tiles) => unsafe { gemm::pack_panels(tiles, b, to) },
             None => gemm::pack::pack_strided(b, columns, to),
