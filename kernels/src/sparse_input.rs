@@ -32,6 +32,8 @@ impl<'a> ByteRows<'a> {
         if end.is_none_or(|end| end > bytes.len()) {
             return Err(Error::OutOfBounds { rows, columns, length: bytes.len() });
         }
+        // Rows without bytes are all at the first byte, so that no row's address leaves the slice.
+        let stride = if columns == 0 { 0 } else { stride };
         Ok(ByteRows { bytes, stride, columns, rows, selection: None })
     }
 

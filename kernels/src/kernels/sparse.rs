@@ -290,9 +290,13 @@ impl Kernels {
         Ok(())
     }
 
-    /// The room that `count` elements need where kernels write 16 at a time: the next multiple of 16.
+    /// The room that `count` elements need where kernels write 16 at a time: the next multiple of 16, or `usize::MAX` where
+    /// that cannot be counted.
     pub const fn room(count: usize) -> usize {
-        count.next_multiple_of(16)
+        match count.checked_next_multiple_of(16) {
+            Some(room) => room,
+            None => usize::MAX,
+        }
     }
 
     /// `to = from^T`.
@@ -311,6 +315,9 @@ impl Kernels {
     pub fn transpose(self, from: MatRef<'_>, to: MatMut<'_>) -> Result<(), Error> {
         check_shape("to", to.shape(), (from.columns(), from.rows()))?;
         check_rows_are_contiguous("from", from)?;
+        if from.rows() == 0 || from.columns() == 0 {
+            return Ok(());
+        }
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.transpose)(from.transposed(), to) };
         Ok(())
@@ -329,6 +336,10 @@ impl Kernels {
         check_shape(c_name, c.shape(), (rows, d.columns()))?;
         check_form(s)?;
         check_rows_are_contiguous(d_name, d)?;
+        // Of a matrix without elements the other side may be of any length, which no loop should walk.
+        if rows == 0 || d.columns() == 0 {
+            return Ok(());
+        }
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.spmm)(Spmm { s, d, start, finish, c }) };
         Ok(())
@@ -347,6 +358,10 @@ impl Kernels {
         check_shape("W", w.shape(), (rows, d.columns()))?;
         check_form(s)?;
         check_rows_are_contiguous("delta", d)?;
+        // As above.
+        if rows == 0 || d.columns() == 0 {
+            return Ok(());
+        }
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.spmm_update)(SpmmUpdate { s, d, rule, deferred, w }) };
         Ok(())

@@ -34,7 +34,7 @@ const L1_WAY: usize = 4 * 1024;
 /// Rows of D in a block of k: as many as an L1 holds of a panel, in whole words of a bitmap. Where rows are a power of two
 /// apart, a panel narrower than a row only meets some of the sets.
 fn block_rows(columns: usize, row_stride: isize) -> usize {
-    let (panel, row) = (columns * size_of::<f32>(), row_stride.unsigned_abs() * size_of::<f32>());
+    let (panel, row) = (columns * size_of::<f32>(), row_stride.unsigned_abs().wrapping_mul(size_of::<f32>()));
     // The largest power of two that divides the distance, and no more than a way.
     let period = if row == 0 { L1_WAY } else { 1 << row.trailing_zeros().min(L1_WAY.trailing_zeros()) };
     let usable = L1_BYTES * panel.min(period) / period;
@@ -127,8 +127,10 @@ fn bytes(s: crate::ByteRows<'_>, row: usize) -> Bytes {
 }
 
 fn floats(s: crate::MatRef<'_>, row: usize) -> Floats {
-    let ptr = s.as_ptr().wrapping_offset(row as isize * s.row_stride());
-    Floats { ptr, stride: s.row_stride(), columns: s.columns() }
+    // Without columns there need not be memory where rows would start.
+    let stride = if s.columns() == 0 { 0 } else { s.row_stride() };
+    let ptr = s.as_ptr().wrapping_offset(row as isize * stride);
+    Floats { ptr, stride, columns: s.columns() }
 }
 
 /// [`run`] for one form of S; `form` gives its terms from a row on.
