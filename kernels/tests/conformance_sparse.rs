@@ -138,6 +138,8 @@ fn updates_have_the_dense_ones_bits() {
         Rule::RmsProp(rmsprop),
         Rule::RmsProp(RmsProp { epsilon_at: Epsilon::OutsideRoot, ..rmsprop }),
         Rule::RmsProp(RmsProp { epsilon: 0.0, ..rmsprop }),
+        Rule::RmsProp(RmsProp { rho: f64::INFINITY, ..rmsprop }),
+        Rule::RmsProp(RmsProp { learning_rate: f64::NAN, ..rmsprop }),
         Rule::Momentum(Momentum::default()),
         Rule::Adam(Adam::default()),
         Rule::AdamW(AdamW::default()),
@@ -214,6 +216,23 @@ fn updates_have_the_dense_ones_bits() {
         }
     }
     differences.finish();
+}
+
+/// Gradient descent leaves out rows without input whatever the rate: 0 times infinity moves none of them, with any kernels.
+#[test]
+fn gradient_descent_does_not_touch_rows_without_input() {
+    let s = Csr::new(2, &[0, 1, 1], &[1], &[1.0]).unwrap(); // the second row is empty
+    let delta = [1.0; 2];
+    let delta = MatRef::new(&delta, 2, 1).unwrap();
+    for learning_rate in [f64::INFINITY, f64::NAN, -1.0] {
+        for kernels in all_isas() {
+            let mut w = [1.0, -0.0];
+            let to = MatMut::new(&mut w, 2, 1).unwrap();
+            kernels.dense_weight_update_sgd_sparse(&Sgd { learning_rate }, s, delta, to).unwrap();
+            assert!(w[0] != 1.0, "{}", kernels.isa());
+            assert_eq!(w[1].to_bits(), (-0.0f32).to_bits(), "{} at {learning_rate}", kernels.isa());
+        }
+    }
 }
 
 #[test]

@@ -127,9 +127,10 @@ impl Kernels {
     /// [`Kernels::dense_weight_update_rmsprop`] for a sparse input, given as X^T: inputs x batch.
     ///
     /// A gradient of zero moves no weight; it only lets V decay. With `deferred`, one number per row of V, rows whose input is zero
-    /// in the whole batch are not touched: the decay that they owe is counted there, and made good at the row's next
-    /// update, to the same bits. [`Kernels::rmsprop_settle`] makes all of it good; until then V is not complete. All zeros is
-    /// the count to start from. (With an epsilon that is not above 0, 0 / 0 could arise: nothing is deferred then.)
+    /// in the whole batch are not touched: the decay that they owe is counted there, and made good at the row's next update, to the
+    /// same bits. [`Kernels::rmsprop_settle`] makes all of it good; until then V is not complete. All zeros is the count to start
+    /// from. (With an epsilon or a rho that is not above 0, or numbers that are not finite, NaN could arise: nothing is deferred
+    /// then.)
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
@@ -368,9 +369,12 @@ impl Kernels {
     }
 }
 
-/// Whether a gradient of zero moves no weight: 0 times the rate, by a root that is not zero.
+/// Whether a gradient of zero moves no weight: +0 times the rate, by a root that is neither zero nor NaN, as that of an
+/// infinite state becomes with a rho of 0.
 fn may_defer(rule: RmsPropF32) -> bool {
-    rule.learning_rate.is_finite() && (rule.epsilon_inside > 0.0 || rule.epsilon_outside > 0.0)
+    let rate_keeps_zero = rule.learning_rate.is_finite() && rule.learning_rate.is_sign_positive();
+    let decays = rule.rho.is_finite() && rule.rho > 0.0;
+    rate_keeps_zero && decays && (rule.epsilon_inside > 0.0 || rule.epsilon_outside > 0.0)
 }
 
 /// The rows of floats are contiguous.

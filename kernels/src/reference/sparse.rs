@@ -59,8 +59,12 @@ pub(super) fn spmm(call: Spmm<'_>) {
 pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
     let SpmmUpdate { s, d, mut rule, mut deferred, mut w } = call;
     for i in 0..w.rows() {
+        let is_empty = (0..d.rows()).all(|k| element(s, i, k) == 0.0);
+        if is_empty && matches!(rule, UpdateRule::Sgd(_)) {
+            continue;
+        }
         if let (Some(deferred), UpdateRule::RmsProp(rule, v)) = (&mut deferred, &mut rule) {
-            if (0..d.rows()).all(|k| element(s, i, k) == 0.0) {
+            if is_empty {
                 deferred[i] = deferred[i].saturating_add(1);
                 continue;
             }
