@@ -139,11 +139,13 @@ fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Opti
         parameters = row.checked_mul(layer.inputs() + 1)?.checked_add(parameters)?;
         per_image = row.checked_mul(2)?.checked_add(per_image)?;
     }
-    let rows = settings.batch_size.max(evaluate::BLOCK);
+    let rows = if settings.sparse { 0 } else { settings.batch_size.max(evaluate::BLOCK) };
     let own =
         rows.checked_mul(width(network.inputs())?)?.checked_add(per_image.checked_mul(evaluate::BLOCK)?)?;
+    let turned = if settings.sparse { Turned::memory_needed(network, settings.batch_size)? } else { 0 };
     parameters
         .checked_mul(2)?
+        .checked_add(turned)?
         .checked_add(per_image.checked_mul(settings.batch_size)?)?
         .checked_add(own.checked_mul(threads)?)
 }

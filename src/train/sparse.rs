@@ -70,6 +70,18 @@ impl Turned {
         }
     }
 
+    /// Bytes that [`Turned::new`] takes; `None` where they cannot be counted.
+    pub(super) fn memory_needed(network: &Network, batch: usize) -> Option<usize> {
+        let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
+        let mut bytes = network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?;
+        for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l)) {
+            let input = layer.inputs().checked_mul(width(batch)?)?;
+            let weights = layer.outputs().checked_mul(width(layer.inputs())?)?;
+            bytes = bytes.checked_add(input)?.checked_add(weights)?;
+        }
+        Some(bytes)
+    }
+
     /// Layer `l`, if it skips zeros.
     pub(super) fn layer(&self, l: usize) -> Option<&TurnedLayer> {
         self.layers[l].as_ref()
