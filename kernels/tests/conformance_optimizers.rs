@@ -113,7 +113,8 @@ fn fused_updates_have_the_bits_of_separate_passes() {
         (64, 128, 10),
         (16, 33, 47),
         (600, 20, 70),
-        (2100, 100, 512), // deeper than a block of the GEMM, with a delta that would be packed
+        (130, 97, 512), // with a delta that is packed
+        (2100, 9, 130), // deeper than a block of the GEMM
         (1, 1, 1),
         (0, 5, 5),
         (3, 0, 4),

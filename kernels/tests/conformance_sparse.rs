@@ -48,13 +48,12 @@ fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 }
 
 /// Around vectors, panels (64 columns), blocks of k (104 rows at the widest) and groups of rows (128).
-const SHAPES: [(usize, usize, usize); 13] = [
-    (64, 128, 784),
-    (16, 128, 784),
+const SHAPES: [(usize, usize, usize); 12] = [
+    (16, 128, 200),
     (64, 10, 128),
-    (130, 64, 105),
-    (3, 63, 104),
-    (129, 65, 103),
+    (130, 64, 20),
+    (3, 63, 130),
+    (129, 65, 65),
     (1, 1, 1),
     (5, 17, 900),
     (2, 200, 31),
@@ -74,7 +73,7 @@ fn products_have_the_dense_ones_bits() {
             let (d, bias, old) = (random.vec(k * n), random.vec(n), random.vec(m * n));
             let (dense, d) = (MatRef::new(&s, m, k).unwrap(), MatRef::new(&d, k, n).unwrap());
             let mask = MatRef::new(&old, m, n).unwrap();
-            for kernels in exact_isas().into_iter().chain([reference()]) {
+            for kernels in exact_isas() {
                 let owned = Owned::of(kernels, &s, m, k);
                 for s in [Sparse::from(owned.view()), dense.into()] {
                     let mut compare = |name: &str, run: &mut dyn FnMut(bool, MatMut<'_>)| {
@@ -144,7 +143,9 @@ fn updates_have_the_dense_ones_bits() {
         Rule::Adam(Adam::default()),
         Rule::AdamW(AdamW::default()),
     ];
-    for (batch, outputs, inputs) in [(64, 128, 300), (16, 10, 33), (70, 65, 1), (1, 17, 50), (3, 5, 0)] {
+    for (batch, outputs, inputs) in
+        [(64, 128, 60), (16, 10, 33), (70, 65, 1), (130, 65, 9), (1, 17, 50), (3, 5, 0)]
+    {
         let mut random = Random::new((batch + outputs) as u64);
         let steps: Vec<_> =
             (0..5).map(|_| (sparse(&mut random, batch * inputs, 1), random.vec(batch * outputs))).collect();
@@ -203,7 +204,7 @@ fn updates_have_the_dense_ones_bits() {
                 [w, m, v]
             };
             let expected = run(reference(), 0, &mut ws);
-            for kernels in exact_isas().into_iter().chain([reference()]) {
+            for kernels in exact_isas() {
                 for way in 1..4 {
                     let found = run(kernels, way, &mut ws);
                     let what =
@@ -276,7 +277,7 @@ fn transposed_bytes_are_exact() {
     let mut random = Random::new(11);
     let (row_len, images) = (53, 40);
     let bytes: Vec<u8> = (0..row_len * images).map(|_| random.below(256) as u8).collect();
-    for kernels in exact_isas().into_iter().chain([reference()]) {
+    for kernels in exact_isas() {
         for batch in [0, 1, 15, 16, 17, 40] {
             let rows: Vec<u32> = (0..batch).map(|_| random.below(images) as u32).collect();
             let from = ByteRows::select(&bytes, row_len, &rows).unwrap();
@@ -318,7 +319,7 @@ fn bytes_have_the_bits_of_their_floats() {
         let floats: Vec<f32> =
             (0..m * k).map(|at| f32::from(bytes[rows[at / k] as usize * k + at % k]) / 255.0).collect();
         let floats = MatRef::new(&floats, m, k).unwrap();
-        for kernels in exact_isas().into_iter().chain([reference()]) {
+        for kernels in exact_isas() {
             let run = |kernels: Kernels, x: Sparse<'_>| {
                 let mut y = vec![GUARD; m * n];
                 let to = MatMut::new(&mut y, m, n).unwrap();
@@ -342,7 +343,7 @@ fn bytes_have_the_bits_of_their_floats() {
 
 #[test]
 fn transposes_are_exact() {
-    for kernels in exact_isas().into_iter().chain([reference()]) {
+    for kernels in exact_isas() {
         for (m, n) in [(1, 1), (16, 16), (17, 33), (128, 128), (10, 128), (0, 3), (3, 0)] {
             let from = Random::new(1).vec(m * n);
             let mut to = vec![GUARD; m * n + 1];
