@@ -14,7 +14,7 @@ pub enum Isa {
     Scalar,
     /// `wide` and `matrixmultiply`: fast on any CPU, correct to rounding, but not the same bits.
     Portable,
-    /// x86-64 with AVX2 and FMA.
+    /// x86-64 with AVX2 and FMA (and BMI1 and POPCNT, which every such CPU has).
     Avx2,
     /// x86-64 with AVX-512 F, VL, BW and DQ.
     Avx512,
