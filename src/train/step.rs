@@ -8,7 +8,7 @@
 //!
 //! Layer 1 is most of the weights. Dense, it is split by columns: its weights and their optimizer state are only ever
 //! touched by the thread that owns them, and stay in that core's cache. Sparse, a core would do as many short loops over
-//! half as many columns, with the other core's half of each row for a neighbour (44 us a step, where rows take 22).
+//! half as many columns, with the other core's half of each row for a neighbour (an epoch of 0.110 s, where rows take 0.092).
 //!
 //! Threads split outputs, never sums: each gradient element is one chain over the whole batch in order, so
 //! the bits do not depend on the number of threads. Nor do they depend on leaving out the terms of pixels that are 0.
