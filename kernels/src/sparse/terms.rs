@@ -152,9 +152,9 @@ pub(crate) struct Bytes {
     pub(crate) rows: *const u32,
 }
 
-impl Bytes {
-    /// # Safety
-    /// As for [`Terms::is_empty`].
+impl Searched for Bytes {
+    type Element = u8;
+
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const u8 {
         // SAFETY: as the caller vouches.
@@ -164,10 +164,12 @@ impl Bytes {
         }
     }
 
-    /// The bitmap of the nonzeros among up to 64 bytes from `k` on.
-    ///
-    /// # Safety
-    /// The row has the byte `k`.
+    #[inline(always)]
+    unsafe fn value(element: *const u8) -> f32 {
+        // SAFETY: as the caller vouches; there is a float for every byte.
+        unsafe { *UNIT.as_ptr().add(*element as usize) }
+    }
+
     #[inline(always)]
     unsafe fn bitmap<S: Simd>(self, s: S, row: *const u8, k: usize) -> u64 {
         let left = self.columns - k;
@@ -186,7 +188,73 @@ impl Bytes {
     }
 }
 
-impl Terms for Bytes {
+/// Rows of floats.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats {
+    pub(crate) ptr: *const f32,
+    pub(crate) stride: isize,
+    pub(crate) columns: usize,
+}
+
+impl Searched for Floats {
+    type Element = f32;
+
+    #[inline(always)]
+    unsafe fn row(self, i: usize) -> *const f32 {
+        // SAFETY: as the caller vouches.
+        unsafe { self.ptr.offset(i as isize * self.stride) }
+    }
+
+    #[inline(always)]
+    unsafe fn value(element: *const f32) -> f32 {
+        // SAFETY: as the caller vouches.
+        unsafe { *element }
+    }
+
+    #[inline(always)]
+    unsafe fn bitmap<S: Simd>(self, s: S, row: *const f32, k: usize) -> u64 {
+        let mut bits = 0;
+        for v in 0..WORD / LANES {
+            let from = k + v * LANES;
+            if from >= self.columns {
+                break;
+            }
+            let left = self.columns - from;
+            // SAFETY: as the caller vouches, by a mask at the row's end.
+            let x = unsafe {
+                let p = row.add(from);
+                if left >= LANES { s.load_ptr(p) } else { s.load_mask(p, s.first(left)) }
+            };
+            bits |= u64::from(s.nonzero(x)) << (v * LANES);
+        }
+        bits
+    }
+}
+
+/// A form whose elements, zeros among them, are looked through where they lie.
+pub(crate) trait Searched: Copy {
+    type Element;
+
+    /// Row `i`.
+    ///
+    /// # Safety
+    /// S has the row.
+    unsafe fn row(self, i: usize) -> *const Self::Element;
+
+    /// What an element stands for.
+    ///
+    /// # Safety
+    /// It can be read.
+    unsafe fn value(element: *const Self::Element) -> f32;
+
+    /// The bitmap of the nonzeros among up to 64 elements of a row from `k` on.
+    ///
+    /// # Safety
+    /// The row has the element `k`.
+    unsafe fn bitmap<S: Simd>(self, s: S, row: *const Self::Element, k: usize) -> u64;
+}
+
+impl<T: Searched> Terms for T {
     type Look = [u64; 2];
 
     #[inline(always)]
@@ -237,111 +305,7 @@ impl Terms for Bytes {
                     while bits != 0 {
                         let k = from + w * WORD + bits.trailing_zeros() as usize;
                         bits &= bits - 1;
-                        acc = term::<S, NV, MASKED>(
-                            s,
-                            *UNIT.as_ptr().add(*row.add(k) as usize),
-                            k,
-                            d,
-                            mask,
-                            acc,
-                        );
-                    }
-                }
-                from += SIGHT;
-                if from >= to {
-                    return acc;
-                }
-                look = self.look(s, i, (from, to));
-            }
-        }
-    }
-}
-
-/// Rows of floats.
-#[derive(Clone, Copy)]
-pub(crate) struct Floats {
-    pub(crate) ptr: *const f32,
-    pub(crate) stride: isize,
-    pub(crate) columns: usize,
-}
-
-impl Floats {
-    /// The bitmap of the nonzeros among up to 64 floats from `k` on.
-    ///
-    /// # Safety
-    /// The row has the float `k`.
-    #[inline(always)]
-    unsafe fn bitmap<S: Simd>(self, s: S, row: *const f32, k: usize) -> u64 {
-        let mut bits = 0;
-        for v in 0..WORD / LANES {
-            let from = k + v * LANES;
-            if from >= self.columns {
-                break;
-            }
-            let left = self.columns - from;
-            // SAFETY: as the caller vouches, by a mask at the row's end.
-            let x = unsafe {
-                let p = row.add(from);
-                if left >= LANES { s.load_ptr(p) } else { s.load_mask(p, s.first(left)) }
-            };
-            bits |= u64::from(s.nonzero(x)) << (v * LANES);
-        }
-        bits
-    }
-}
-
-impl Terms for Floats {
-    type Look = [u64; 2];
-
-    #[inline(always)]
-    unsafe fn look<S: Simd>(self, s: S, i: usize, (from, to): (usize, usize)) -> [u64; 2] {
-        let mut words = [0; 2];
-        for (w, bits) in words.iter_mut().enumerate() {
-            if from + w * WORD < to {
-                // SAFETY: as the caller vouches.
-                *bits = unsafe { self.bitmap(s, self.ptr.offset(i as isize * self.stride), from + w * WORD) };
-            }
-        }
-        words
-    }
-
-    #[inline(always)]
-    unsafe fn is_empty<S: Simd>(self, s: S, i: usize, to: usize, mut look: [u64; 2]) -> bool {
-        let mut from = 0;
-        loop {
-            if look != [0; 2] {
-                return false;
-            }
-            from += SIGHT;
-            if from >= to {
-                return true;
-            }
-            // SAFETY: as the caller vouches.
-            look = unsafe { self.look(s, i, (from, to)) };
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
-        self,
-        s: S,
-        i: usize,
-        (mut from, to): (usize, usize),
-        mut look: [u64; 2],
-        d: Dense,
-        mask: S::M,
-        mut acc: [S::F; NV],
-    ) -> [S::F; NV] {
-        // SAFETY: as the caller vouches; a set bit stands for an element of the row.
-        unsafe {
-            let row = self.ptr.offset(i as isize * self.stride);
-            loop {
-                for (w, bits) in look.into_iter().enumerate() {
-                    let mut bits = bits;
-                    while bits != 0 {
-                        let k = from + w * WORD + bits.trailing_zeros() as usize;
-                        bits &= bits - 1;
-                        acc = term::<S, NV, MASKED>(s, *row.add(k), k, d, mask, acc);
+                        acc = term::<S, NV, MASKED>(s, Self::value(row.add(k)), k, d, mask, acc);
                     }
                 }
                 from += SIGHT;
