@@ -51,6 +51,8 @@ pub(crate) struct Table {
     pub(crate) scale_u8: unsafe fn(&[u8], f32, f32, &mut [f32]),
     pub(crate) exp: unsafe fn(&mut [f32]),
     pub(crate) ln: unsafe fn(&mut [f32]),
+    /// Columns of C that a sparse product works on at a time.
+    pub(crate) sparse_columns: usize,
     /// The GEMM's tiles, where it has any.
     pub(crate) tiles: Option<&'static TileSet>,
 }

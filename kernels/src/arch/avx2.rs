@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::generic::simd::{LANES, Simd};
+use crate::generic::transpose::BLOCK_ROWS;
 
 /// Proof that this CPU has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -17,28 +18,36 @@ impl Avx2 {
     }
 }
 
-/// Four rounds of interleaving the first eight rows with the last eight.
+/// [`Simd::transpose_u8`]: the first 16 rows in the low halves, the others in the high ones, four rounds of interleaving the first
+/// eight registers with the last eight.
 ///
 /// # Safety
-/// None beyond SSE2, which is part of x86-64.
+/// As for [`Simd::transpose_u8`], and the CPU has AVX2.
 #[inline(always)]
-pub(super) unsafe fn transpose_u8_16x16(rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
-    // SAFETY: SSE2; loads and stores are of 16 bytes in arrays of as many.
+pub(super) unsafe fn transpose_u8_32x16(
+    rows: &[*const u8; BLOCK_ROWS],
+    at: usize,
+    to: *mut u8,
+    stride: usize,
+) {
+    // SAFETY: as the caller vouches.
     unsafe {
-        let mut x = rows.map(|row| _mm_loadu_si128(row.as_ptr().cast()));
+        let mut x = [_mm256_setzero_si256(); LANES];
+        for (i, x) in x.iter_mut().enumerate() {
+            let row = |i: usize| _mm_loadu_si128(rows[i].add(at).cast());
+            *x = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(i)), row(i + LANES));
+        }
         for _ in 0..4 {
             let mut y = x;
             for i in 0..8 {
-                y[2 * i] = _mm_unpacklo_epi8(x[i], x[i + 8]);
-                y[2 * i + 1] = _mm_unpackhi_epi8(x[i], x[i + 8]);
+                y[2 * i] = _mm256_unpacklo_epi8(x[i], x[i + 8]);
+                y[2 * i + 1] = _mm256_unpackhi_epi8(x[i], x[i + 8]);
             }
             x = y;
         }
-        let mut out = rows;
-        for (x, to) in x.into_iter().zip(&mut out) {
-            _mm_storeu_si128(to.as_mut_ptr().cast(), x);
+        for (j, x) in x.into_iter().enumerate() {
+            _mm256_storeu_si256(to.add(j * stride).cast(), x);
         }
-        out
     }
 }
 
@@ -308,8 +317,8 @@ impl Simd for Avx2 {
         })
     }
     #[inline(always)]
-    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
-        with_token!(transpose_u8_16x16(rows))
+    unsafe fn transpose_u8(self, rows: &[*const u8; BLOCK_ROWS], at: usize, to: *mut u8, stride: usize) {
+        with_token!(transpose_u8_32x16(rows, at, to, stride));
     }
     #[inline(always)]
     fn bits(self, a: Self::F) -> Self::I {

@@ -2,8 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::avx2::{fold_add_256, fold_max_256, transpose_8x8, transpose_u8_16x16};
+use super::avx2::{fold_add_256, fold_max_256, transpose_8x8, transpose_u8_32x16};
 use crate::generic::simd::{LANES, Simd};
+use crate::generic::transpose::BLOCK_ROWS;
 
 /// Proof that this CPU has AVX-512 F, VL, BW and DQ.
 #[derive(Clone, Copy)]
@@ -129,8 +130,8 @@ impl Simd for Avx512 {
         })
     }
     #[inline(always)]
-    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
-        with_token!(transpose_u8_16x16(rows))
+    unsafe fn transpose_u8(self, rows: &[*const u8; BLOCK_ROWS], at: usize, to: *mut u8, stride: usize) {
+        with_token!(transpose_u8_32x16(rows, at, to, stride));
     }
     #[inline(always)]
     fn bits(self, a: __m512) -> __m512i {

@@ -236,6 +236,7 @@ macro_rules! stamp_table {
             scale_u8,
             exp,
             ln,
+            sparse_columns: ROWS.columns(),
             tiles: Some(&TILES),
         };
     };

@@ -241,6 +241,7 @@ pub(crate) static TABLE: Table = Table {
     scale_u8: |bytes, scale, shift, to| convert::scale_u8(Portable, bytes, scale, shift, to),
     exp: |x| math::exp_slice(Portable, x),
     ln: |x| math::ln_slice(Portable, x),
+    sparse_columns: ROWS.columns(),
     tiles: None,
 };
 

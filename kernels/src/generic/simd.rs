@@ -9,6 +9,8 @@
 //! is only inlined into a function that enables its features: that function is the outermost one, in
 //! `arch/`. For the same reason generic bodies hold no closures around vector operations.
 
+use super::transpose::BLOCK_ROWS;
+
 /// Lanes of every vector.
 pub(crate) const LANES: usize = 16;
 
@@ -104,16 +106,18 @@ pub(crate) trait Simd: Copy {
         bits
     }
 
-    /// Rows become columns.
+    /// The 16 bytes from `at` on of each of 32 rows become 16 rows of 32 bytes, `stride` bytes apart.
+    ///
+    /// # Safety
+    /// Those bytes of the rows can be read, and those at `to` written.
     #[inline(always)]
-    fn transpose_u8(self, rows: [[u8; LANES]; LANES]) -> [[u8; LANES]; LANES] {
-        let mut out = rows;
-        for (i, row) in rows.iter().enumerate() {
-            for (j, byte) in row.iter().enumerate() {
-                out[j][i] = *byte;
+    unsafe fn transpose_u8(self, rows: &[*const u8; BLOCK_ROWS], at: usize, to: *mut u8, stride: usize) {
+        for j in 0..LANES {
+            for (i, row) in rows.iter().enumerate() {
+                // SAFETY: as the caller vouches.
+                unsafe { *to.add(j * stride + i) = *row.add(at + j) };
             }
         }
-        out
     }
 
     /// `m ? a : b`, lane by lane.

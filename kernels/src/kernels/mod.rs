@@ -139,6 +139,16 @@ impl Kernels {
         })
     }
 
+    /// How many columns of a result the sparse products work on at a time: a wider matrix is worth storing in panels of as many,
+    /// which then lie in cache side by side.
+    ///
+    /// ```
+    /// assert!(mnist_fast_kernels::Kernels::best().sparse_columns() > 0);
+    /// ```
+    pub fn sparse_columns(self) -> usize {
+        self.table.sparse_columns
+    }
+
     /// The largest cache block of the GEMM; `None` where the ISA has none of ours.
     ///
     /// ```

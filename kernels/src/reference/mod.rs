@@ -65,5 +65,6 @@ pub(crate) static TABLE: Table = Table {
     scale_u8: convert::scale_u8,
     exp: math::exp_slice,
     ln: math::ln_slice,
+    sparse_columns: 1,
     tiles: None,
 };

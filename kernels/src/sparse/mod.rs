@@ -48,6 +48,13 @@ pub(crate) struct RowKernels {
     pub(crate) floats: Widths<Floats>,
 }
 
+impl RowKernels {
+    /// Columns of the widest kernel.
+    pub(crate) const fn columns(&self) -> usize {
+        self.bytes[0].vectors * LANES
+    }
+}
+
 /// The widest first.
 pub(crate) type Widths<T> = &'static [RowWidth<T>];
 
