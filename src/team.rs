@@ -5,8 +5,9 @@
 //! very core that the others need.
 //!
 //! Every job ends with a wait for the slowest thread, so one thread whose core is busy with something else stalls
-//! all of them for whole time slices. A team that met such a stall does without its workers for a while: the leader
-//! runs every part itself, which changes no result, and tries again later.
+//! all of them for whole time slices. A team that would have been faster without its workers does without them for a while: the
+//! leader runs every part itself, which changes no result, and tries again later. A stall of half a millisecond now and then, as
+//! virtual machines have them, is no reason.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,9 +21,9 @@ use crate::affinity;
 /// How long to spin before parking: about what parking and waking cost.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// Threads that finish this far apart, and further than the first one took, met a stall: somebody else has the core.
-const STALL: Duration = Duration::from_micros(300);
-/// How long to do without workers after a first stall; doubled by each one that follows, up to the longest.
+/// How much of its time a team looks back on to see whether its workers were worth it.
+const WINDOW: Duration = Duration::from_millis(5);
+/// How long to do without workers the first time; doubled each time that follows at once, up to the longest.
 const SHORTEST_SOLO: Duration = Duration::from_millis(5);
 const LONGEST_SOLO: Duration = Duration::from_millis(160);
 /// How long a thread that stepped aside leaves the matter to the scheduler.
@@ -40,37 +41,44 @@ pub struct Team {
 
 /// When to do without workers.
 struct Solo {
+    threads: u32,
     until: Option<Instant>,
     /// How long the next time.
     next: Duration,
-    /// When the workers were last taken back.
-    since: Instant,
+    /// What jobs took since the last look back, until their first and until their last thread was done.
+    first: Duration,
+    last: Duration,
 }
 
 impl Solo {
+    fn new(threads: usize) -> Self {
+        let none = Duration::ZERO;
+        Solo { threads: threads as u32, until: None, next: SHORTEST_SOLO, first: none, last: none }
+    }
+
     fn is_on(&mut self) -> bool {
         let Some(until) = self.until else { return false };
-        let now = Instant::now();
-        if now < until {
+        if Instant::now() < until {
             return true;
         }
-        (self.until, self.since) = (None, now);
+        self.until = None;
         false
     }
 
     /// Takes note of how long the first and the last thread took for a job.
     fn after(&mut self, first: Duration, last: Duration) {
-        let apart = last - first;
-        if apart < STALL || apart < first {
+        (self.first, self.last) = (self.first + first, self.last + last);
+        if self.last < WINDOW {
             return;
         }
-        let now = Instant::now();
-        // Workers that served for longer than they were left out have earned a short break only.
-        if now - self.since > self.next {
+        // Parts are about equal: what the undisturbed thread needed for its own, one alone needs for each.
+        if self.last > self.first * self.threads {
+            self.until = Some(Instant::now() + self.next);
+            self.next = (self.next * 2).min(LONGEST_SOLO);
+        } else {
             self.next = SHORTEST_SOLO;
         }
-        self.until = Some(now + self.next);
-        self.next = (self.next * 2).min(LONGEST_SOLO);
+        (self.first, self.last) = (Duration::ZERO, Duration::ZERO);
     }
 }
 
@@ -117,8 +125,7 @@ impl Team {
             leader_parked: AtomicBool::new(false),
             leader: Mutex::new(None),
         });
-        let solo = Solo { until: None, next: SHORTEST_SOLO, since: Instant::now() };
-        let mut team = Team { shared, workers: Vec::with_capacity(count), solo };
+        let mut team = Team { shared, workers: Vec::with_capacity(count), solo: Solo::new(count + 1) };
         for i in 0..count {
             let shared = Arc::clone(&team.shared);
             let worker = thread::Builder::new().name(format!("worker {}", i + 1));
@@ -294,6 +301,28 @@ mod tests {
             }
             assert!(counts.iter().all(|count| count.load(SeqCst) == 300));
         }
+    }
+
+    #[test]
+    fn workers_are_left_out_only_where_they_cost_more_than_they_bring() {
+        let (job, stall) = (Duration::from_micros(40), Duration::from_micros(500));
+        let mut solo = Solo::new(2);
+        for i in 0..1000 {
+            solo.after(job, if i % 20 == 0 { job + stall } else { job });
+            assert!(!solo.is_on(), "a stall in twenty jobs costs less than the worker brings");
+        }
+        for _ in 0..10 {
+            solo.after(job, job + stall);
+        }
+        assert!(solo.is_on() && solo.next == 2 * SHORTEST_SOLO);
+        for _ in 0..100 {
+            solo.after(job, job + stall);
+        }
+        assert_eq!(solo.next, LONGEST_SOLO);
+        for _ in 0..200 {
+            solo.after(job, job);
+        }
+        assert_eq!(solo.next, SHORTEST_SOLO, "earned by a window without stalls");
     }
 
     #[test]
