@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Kernels, MatRef, Sparse, Workspace};
+use mnist_fast_kernels::{ByteRows, Kernels, MatRef, Sparse, Workspace};
 
 use super::Examples;
+use super::first::Panel;
 use super::sparse::{Turned, TurnedLayer, skips};
-use crate::network::Network;
+use crate::network::{Layer, Network};
 use crate::shared::{SharedBuffer, SharedMatrix};
 
 /// Room for a batch, or for a block to evaluate.
@@ -53,26 +54,65 @@ impl Activations {
         }
     }
 
-    /// Runs layer `l` on `rows` of its input `x` (which has those rows only), for some columns of its output.
+    /// Runs a panel of the first layer on `rows` of its input `x` (which has those rows only).
     ///
     /// # Safety
-    /// No other reference to these rows and columns of the output lives.
+    /// No other reference to these rows of the panel's columns of the output lives.
+    pub(super) unsafe fn forward_panel(
+        &self,
+        kernels: Kernels,
+        layer: &Layer,
+        panel: &Panel,
+        x: MatRef<'_>,
+        rows: &Range<usize>,
+        workspace: &mut Workspace<'_>,
+    ) {
+        let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
+        // SAFETY: as the caller vouches.
+        let y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        kernels
+            .dense_forward(x, weights, biases, layer.activation(), y, workspace)
+            .expect("matrices of the network's shapes");
+    }
+
+    /// The same, leaving out the input's zeros.
+    ///
+    /// # Safety
+    /// As for [`Activations::forward_panel`].
+    pub(super) unsafe fn forward_panel_sparse(
+        &self,
+        kernels: Kernels,
+        layer: &Layer,
+        panel: &Panel,
+        x: ByteRows<'_>,
+        rows: &Range<usize>,
+    ) {
+        let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
+        // SAFETY: as the caller vouches.
+        let y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        kernels
+            .dense_forward_sparse(x, weights, biases, layer.activation(), y)
+            .expect("matrices of the network's shapes");
+    }
+
+    /// Runs layer `l` on `rows` of its input `x` (which has those rows only).
+    ///
+    /// # Safety
+    /// No other reference to these rows of the output lives.
     pub(super) unsafe fn forward_layer(
         &self,
         kernels: Kernels,
         network: &Network,
         l: usize,
         x: MatRef<'_>,
-        (rows, columns): (&Range<usize>, Range<usize>),
+        rows: &Range<usize>,
         workspace: &mut Workspace<'_>,
     ) {
         let layer = &network.layers()[l];
-        let weights = layer.weights.read(0..layer.inputs(), columns.clone());
-        let biases = layer.biases.part(columns.clone());
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[l].write(rows.clone(), columns) };
+        let y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
         kernels
-            .dense_forward(x, weights, biases, layer.activation(), y, workspace)
+            .dense_forward(x, layer.weights(), layer.biases(), layer.activation(), y, workspace)
             .expect("matrices of the network's shapes");
     }
 
@@ -86,15 +126,13 @@ impl Activations {
         network: &Network,
         l: usize,
         x: impl Into<Sparse<'a>>,
-        (rows, columns): (&Range<usize>, Range<usize>),
+        rows: &Range<usize>,
     ) {
         let layer = &network.layers()[l];
-        let weights = layer.weights.read(0..layer.inputs(), columns.clone());
-        let biases = layer.biases.part(columns.clone());
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[l].write(rows.clone(), columns) };
+        let y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
         kernels
-            .dense_forward_sparse(x, weights, biases, layer.activation(), y)
+            .dense_forward_sparse(x, layer.weights(), layer.biases(), layer.activation(), y)
             .expect("matrices of the network's shapes");
     }
 
@@ -110,15 +148,14 @@ impl Activations {
         sparse: bool,
         workspace: &mut Workspace<'_>,
     ) {
-        for (l, layer) in network.layers().iter().enumerate().skip(1) {
+        for l in 1..network.layers().len() {
             let x = rows_of(&self.outputs[l - 1], rows);
-            let part = (rows, 0..layer.outputs());
             // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
             unsafe {
                 if sparse && skips(network, l) {
-                    self.forward_layer_sparse(kernels, network, l, x, part);
+                    self.forward_layer_sparse(kernels, network, l, x, rows);
                 } else {
-                    self.forward_layer(kernels, network, l, x, part, workspace);
+                    self.forward_layer(kernels, network, l, x, rows, workspace);
                 }
             }
         }

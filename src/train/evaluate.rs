@@ -46,17 +46,16 @@ impl Trainer {
                 let Worker { workspace, x, evaluation: block, .. } = &mut *worker;
                 let labels = examples.labels[images.clone()].iter().map(|label| u32::from(*label));
                 block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
-                let first = (&rows, 0..network.layers()[0].outputs());
                 // SAFETY: the block is this thread's, and so is this range of losses and predictions.
                 unsafe {
                     if sparse {
                         let part = examples.range(images.clone());
                         let len = network.inputs();
                         let x = ByteRows::new(part.images, rows.len(), len, len).expect("whole images");
-                        block.forward_layer_sparse(kernels, network, 0, x, first);
+                        block.forward_layer_sparse(kernels, network, 0, x, &rows);
                     } else {
                         gather(kernels, x, examples, images.clone());
-                        block.forward_layer(kernels, network, 0, rows_of(x, &rows), first, workspace);
+                        block.forward_layer(kernels, network, 0, rows_of(x, &rows), &rows, workspace);
                     }
                     block.forward(kernels, network, &rows, sparse, workspace);
                     block.loss(kernels, &rows, None);

@@ -2,6 +2,7 @@
 
 mod activations;
 mod evaluate;
+mod first;
 mod sparse;
 mod step;
 mod update;
@@ -18,6 +19,7 @@ use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
+use first::FirstLayer;
 use sparse::Turned;
 
 pub use sparse::density;
@@ -100,7 +102,8 @@ pub struct Trainer {
     team: Team,
     settings: Settings,
     network: Network,
-    /// RMSprop's running means of squares; empty for SGD.
+    /// The first layer's weights and their state, while an epoch runs.
+    first: FirstLayer,
     state: Vec<LayerState>,
     batch: Activations,
     workers: Vec<Mutex<Worker>>,
@@ -111,8 +114,9 @@ pub struct Trainer {
     steps_done: Arc<AtomicUsize>,
 }
 
-/// State of one layer's parameters.
+/// The optimizer's state of one layer's parameters: RMSprop's running means of squares, and nothing for SGD.
 struct LayerState {
+    /// Not the first layer's.
     weights: SharedMatrix,
     biases: SharedBuffer<f32>,
 }
@@ -122,15 +126,13 @@ struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
-    /// For each row of the first layer's state, the decay that is owed to it; a thread looks at its own rows.
-    deferred: Vec<u32>,
     /// Room for the gradient of a layer's biases.
     gradient: Vec<f32>,
     /// Room to evaluate some images.
     evaluation: Activations,
 }
 
-/// Bytes of optimizer state, of a copy to save, and of everything that is kept per image.
+/// Bytes of optimizer state, of the first layer's panels, of a copy to save, and of everything that is kept per image.
 fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Option<usize> {
     let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
     let (mut parameters, mut per_image) = (0usize, 0usize);
@@ -142,9 +144,10 @@ fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Opti
     let rows = if settings.sparse { 0 } else { settings.batch_size.max(evaluate::BLOCK) };
     let own =
         rows.checked_mul(width(network.inputs())?)?.checked_add(per_image.checked_mul(evaluate::BLOCK)?)?;
-    let turned = if settings.sparse { Turned::memory_needed(network, settings.batch_size)? } else { 0 };
+    let turned =
+        if settings.sparse { Turned::memory_needed(network, settings.batch_size, threads)? } else { 0 };
     parameters
-        .checked_mul(2)?
+        .checked_mul(3)?
         .checked_add(turned)?
         .checked_add(per_image.checked_mul(settings.batch_size)?)?
         .checked_add(own.checked_mul(threads)?)
@@ -157,12 +160,19 @@ impl Trainer {
     /// Where what training needs beside the network does not fit into memory.
     pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Result<Self> {
         memory::require(memory_needed(&network, &settings, team.threads()), "training this network")?;
-        let needs_state = matches!(settings.optimizer, Optimizer::RmsProp(_));
-        let state = network.layers().iter().filter(|_| needs_state).map(|layer| LayerState {
-            weights: SharedMatrix::new(layer.inputs(), layer.outputs()),
-            biases: SharedBuffer::new(layer.outputs()),
+        let stateful = matches!(settings.optimizer, Optimizer::RmsProp(_));
+        let state = network.layers().iter().enumerate().map(|(l, layer)| LayerState {
+            weights: SharedMatrix::new(layer.inputs(), if stateful && l > 0 { layer.outputs() } else { 0 }),
+            biases: SharedBuffer::new(if stateful { layer.outputs() } else { 0 }),
         });
-        let sparse = settings.sparse.then(|| Turned::new(&network, settings.batch_size));
+        let first = FirstLayer::new(
+            kernels,
+            &network.layers()[0],
+            &settings.optimizer,
+            team.threads(),
+            settings.sparse,
+        );
+        let sparse = settings.sparse.then(|| Turned::new(&network, settings.batch_size, first.groups()));
         let widest = network.layers().iter().map(Layer::outputs).max().unwrap_or(0);
         let worker = || {
             Mutex::new(Worker {
@@ -171,13 +181,13 @@ impl Trainer {
                     if sparse.is_some() { 0 } else { settings.batch_size.max(evaluate::BLOCK) },
                     network.inputs(),
                 ),
-                deferred: if sparse.is_some() { vec![0; network.inputs()] } else { vec![] },
                 gradient: vec![0.0; widest],
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
         };
         Ok(Trainer {
             state: state.collect(),
+            first,
             batch: Activations::new(&network, settings.batch_size),
             workers: (0..team.threads()).map(|_| worker()).collect(),
             sparse,
@@ -223,7 +233,7 @@ impl Trainer {
         self.steps_done.store(0, Relaxed);
         let mut sums = Metrics::zero();
         let batch_size = self.settings.batch_size;
-        self.turn_weights();
+        self.begin();
         let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
             let next =
                 order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);

@@ -39,8 +39,8 @@ pub(super) fn skips(network: &Network, l: usize) -> bool {
 
 /// What is turned over for a batch.
 pub(super) struct Turned {
-    /// Inputs x batch, rows `stride` bytes apart.
-    pixels: SharedBuffer<u8>,
+    /// For each group of threads: inputs x batch, rows `stride` bytes apart.
+    pixels: Vec<SharedBuffer<u8>>,
     stride: usize,
     /// For layers that skip zeros.
     layers: Vec<Option<TurnedLayer>>,
@@ -55,7 +55,7 @@ pub(super) struct TurnedLayer {
 }
 
 impl Turned {
-    pub(super) fn new(network: &Network, batch: usize) -> Self {
+    pub(super) fn new(network: &Network, batch: usize, groups: usize) -> Self {
         let stride = Kernels::room(batch);
         let layer = |(l, layer): (usize, &Layer)| {
             skips(network, l).then(|| TurnedLayer {
@@ -64,16 +64,17 @@ impl Turned {
             })
         };
         Turned {
-            pixels: SharedBuffer::new(network.inputs() * stride),
+            pixels: (0..groups).map(|_| SharedBuffer::new(network.inputs() * stride)).collect(),
             stride,
             layers: network.layers().iter().enumerate().map(layer).collect(),
         }
     }
 
-    /// Bytes that [`Turned::new`] takes; `None` where they cannot be counted.
-    pub(super) fn memory_needed(network: &Network, batch: usize) -> Option<usize> {
+    /// Bytes that [`Turned::new`] takes at most for `groups`; `None` where they cannot be counted.
+    pub(super) fn memory_needed(network: &Network, batch: usize, groups: usize) -> Option<usize> {
         let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
-        let mut bytes = network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?;
+        let mut bytes =
+            network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?.checked_mul(groups)?;
         for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l)) {
             let input = layer.inputs().checked_mul(width(batch)?)?;
             let weights = layer.outputs().checked_mul(width(layer.inputs())?)?;
@@ -87,20 +88,26 @@ impl Turned {
         self.layers[l].as_ref()
     }
 
-    /// Some pixels of a batch of `images`, a row each.
-    pub(super) fn pixels(&self, pixels: Range<usize>, images: usize) -> ByteRows<'_> {
-        let part = self.pixels.part(pixels.start * self.stride..pixels.end * self.stride);
+    /// Some pixels of a batch of `images`, a row each, as a group turned them over.
+    pub(super) fn pixels(&self, group: usize, pixels: Range<usize>, images: usize) -> ByteRows<'_> {
+        let part = self.pixels[group].part(pixels.start * self.stride..pixels.end * self.stride);
         ByteRows::new(part, pixels.len(), images, self.stride).expect("room for a whole batch")
     }
 
-    /// Turns over some pixels of the images `from`.
+    /// Turns over some pixels of the images `from`, for a group.
     ///
     /// # Safety
-    /// No other reference to these pixels' rows lives.
-    pub(super) unsafe fn turn_pixels(&self, kernels: Kernels, from: ByteRows<'_>, pixels: Range<usize>) {
+    /// No other reference to the group's rows of these pixels lives.
+    pub(super) unsafe fn turn_pixels(
+        &self,
+        kernels: Kernels,
+        group: usize,
+        from: ByteRows<'_>,
+        pixels: Range<usize>,
+    ) {
         let part = pixels.start * self.stride..pixels.end * self.stride;
         // SAFETY: as the caller vouches.
-        let to = unsafe { self.pixels.write(part) };
+        let to = unsafe { self.pixels[group].write(part) };
         kernels.transpose_u8(from, pixels, to, self.stride).expect("room for a whole batch");
     }
 }

@@ -1,14 +1,12 @@
-//! One training step in two phases, or in three where the input is dense.
+//! One training step in three phases.
 //!
 //! ```text
-//! layer 1  every thread its columns:  forward                                           (dense input only)
-//! images   every thread its images:   the (other) layers forward, softmax and loss, deltas back to layer 1
-//! update   every thread its weights:  gradient and optimizer in one pass, by rows; layer 1 by columns if dense
+//! layer 1  every thread its panels:   forward
+//! images   every thread its images:   the other layers forward, softmax and loss, deltas back to layer 1
+//! update   every thread its weights:  gradient and optimizer in one pass; layer 1 by panels, the others by rows
 //! ```
 //!
-//! Layer 1 is most of the weights. Dense, it is split by columns: its weights and their optimizer state are only ever
-//! touched by the thread that owns them, and stay in that core's cache. Sparse, a core would do as many short loops over
-//! half as many columns, with the other core's half of each row for a neighbour (an epoch of 0.110 s, where rows take 0.092).
+//! Layer 1 is most of the weights: `first.rs` says why each thread keeps its own columns of them.
 //!
 //! Threads split outputs, never sums: each gradient element is one chain over the whole batch in order, so
 //! the bits do not depend on the number of threads. Nor do they depend on leaving out the terms of pixels that are 0.
@@ -17,11 +15,11 @@ use mnist_fast_kernels::{prefetch, split};
 
 use super::activations::{gather, rows_of};
 use super::sparse::batch_of;
-use super::update::Update;
+use super::update::{Update, update_biases};
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
 
-/// Columns and pixels are shared out in whole vectors of the kernels, which are cache lines too.
+/// Rows of layer 1 are shared out in whole vectors of the kernels, which are cache lines too.
 const VECTOR: usize = 16;
 
 /// Into how many pieces the dense update of layer 1 is cut, to fetch some of the next batch's images between them.
@@ -29,45 +27,47 @@ const PIECES: usize = 16;
 
 impl Trainer {
     /// One step on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
-    /// former, from before the update. [`Trainer::turn_weights`] was called once.
+    /// former, from before the update. [`Trainer::begin`] was called once.
     pub(super) fn step(&mut self, examples: Examples<'_>, images: &[u32], next: &[u32]) -> Metrics {
-        let Trainer { kernels, team, settings, network, state, batch, workers, sparse, .. } = self;
+        let Trainer { kernels, team, settings, network, first, state, batch, workers, sparse, .. } = self;
         for (label, image) in batch.labels.all_mut().iter_mut().zip(images) {
             *label = u32::from(examples.labels[*image as usize]);
         }
-        let (kernels, network, state, batch, sparse) =
-            (*kernels, &*network, &*state, &*batch, sparse.as_ref());
+        let (kernels, network, first, state, batch, sparse) =
+            (*kernels, &*network, &*first, &*state, &*batch, sparse.as_ref());
         let (all, threads) = (0..images.len(), team.threads());
-        let first = &network.layers()[0];
+        let layers = network.layers();
         let worker = |t: usize| workers[t].lock().expect("a worker's panic ends the run");
         let fetch = |images: &[u32]| images.iter().for_each(|i| prefetch(examples.image(*i as usize)));
 
-        if sparse.is_none() {
-            team.run(|t| {
-                let columns = split(first.outputs(), VECTOR, threads, t);
-                if columns.is_empty() {
-                    return;
-                }
-                let Worker { workspace, x, .. } = &mut *worker(t);
+        team.run(|t| {
+            let (panels, members, member) = first.place(t);
+            let rows = split(all.len(), 1, members, member);
+            let Worker { workspace, x, .. } = &mut *worker(t);
+            if sparse.is_none() {
                 gather(kernels, x, examples, images.iter().map(|image| *image as usize));
-                let part = (&all, columns);
-                // SAFETY: in this phase a thread writes its own columns of the first output only.
-                unsafe { batch.forward_layer(kernels, network, 0, rows_of(x, &all), part, workspace) };
-            });
-        }
+            }
+            for panel in panels {
+                // SAFETY: in this phase a thread writes its rows of its panels of the first output only.
+                unsafe {
+                    if sparse.is_some() {
+                        let own = batch_of(examples, &images[rows.clone()]);
+                        batch.forward_panel_sparse(kernels, &layers[0], panel, own, &rows);
+                    } else {
+                        batch.forward_panel(kernels, &layers[0], panel, rows_of(x, &rows), &rows, workspace);
+                    }
+                }
+            }
+        });
 
         team.run(|t| {
             let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
-            let own_next = &next[split(next.len(), 1, threads, t)];
-            let (soon, later) = own_next.split_at(own_next.len() / 2);
+            let (soon, later) = next.split_at(next.len() / 2);
             // SAFETY: in this phase a thread writes its own rows of the batch's matrices only, and nobody writes the
-            // weights or, with dense input, the first output.
+            // weights or the first output.
             unsafe {
                 if sparse.is_some() {
-                    let part = (&rows, 0..first.outputs());
-                    let own = batch_of(examples, &images[rows.clone()]);
-                    batch.forward_layer_sparse(kernels, network, 0, own, part);
                     fetch(soon);
                 }
                 batch.forward(kernels, network, &rows, sparse.is_some(), workspace);
@@ -83,57 +83,74 @@ impl Trainer {
         let metrics = Metrics::of(losses, predictions, batch.labels.part(all.clone()).iter().copied());
 
         team.run(|t| {
-            let worker = &mut *worker(t);
-            for (l, layer) in network.layers().iter().enumerate() {
-                let update = Update { kernels, optimizer: &settings.optimizer, network, state, batch, l };
-                let (rows, columns, biases) = if l == 0 && sparse.is_none() {
-                    let columns = split(layer.outputs(), VECTOR, threads, t);
-                    (0..layer.inputs(), columns.clone(), columns)
-                } else {
-                    let biases = if l % threads == t { 0..layer.outputs() } else { 0..0 };
-                    let multiple = if l == 0 { VECTOR } else { 1 };
-                    (split(layer.inputs(), multiple, threads, t), 0..layer.outputs(), biases)
-                };
-                let turned = sparse.and_then(|turned| turned.layer(l));
-                // SAFETY: in this phase a thread writes its own part of the weights, biases, their state and their turned copies only;
-                // the batch's matrices are only read.
-                unsafe {
-                    if let Some(turned) = sparse.filter(|_| l == 0) {
-                        turned.turn_pixels(kernels, batch_of(examples, images), rows.clone());
-                        let pixels = turned.pixels(rows.clone(), all.len());
-                        let deferred = &mut worker.deferred[rows.clone()];
-                        update.sparse_weights(&all, pixels, rows, columns, Some(deferred));
-                    } else if let Some(turned) = turned {
-                        turned.turn_input(
-                            kernels,
-                            batch.outputs[l - 1].read(all.clone(), rows.clone()),
-                            rows.clone(),
-                        );
-                        let x = turned.input.read(rows.clone(), all.clone());
-                        update.sparse_weights(&all, x, rows.clone(), columns, None);
-                        turned.turn_weights(kernels, layer, rows);
-                    } else if l == 0 {
+            let Worker { workspace, x, gradient, .. } = &mut *worker(t);
+            let optimizer = &settings.optimizer;
+            // SAFETY: in this phase a thread writes its own rows of its panels, its own rows of the other layers' weights and state,
+            // the biases whose turn it is, and the copies turned over for it; the batch's matrices are only read.
+            unsafe {
+                let (panels, members, member) = first.place(t);
+                let group = first.group(t);
+                let pixels = split(network.inputs(), VECTOR, members, member);
+                if let Some(turned) = sparse {
+                    turned.turn_pixels(kernels, group, batch_of(examples, images), pixels.clone());
+                }
+                for panel in panels {
+                    let update = |rows: std::ops::Range<usize>| Update {
+                        kernels,
+                        optimizer,
+                        delta: batch.deltas[0].read(all.clone(), panel.columns.clone()),
+                        weights: panel.weights.write(rows.clone(), 0..panel.weights.columns()),
+                        state: panel.state.write(rows, 0..panel.state.columns()),
+                    };
+                    if let Some(turned) = sparse {
+                        let deferred = panel.deferred.write(pixels.clone());
+                        let x = turned.pixels(group, pixels.clone(), all.len());
+                        update(pixels.clone()).sparse(x, Some(deferred));
+                    } else if !panel.columns.is_empty() {
                         // A third of the step: time to fetch the next images a few at a time.
                         for piece in 0..PIECES {
-                            if !columns.is_empty() {
-                                fetch(&next[split(next.len(), 1, PIECES, piece)]);
-                            }
-                            let rows = split(rows.len(), 1, PIECES, piece);
-                            update.weights(&all, rows, columns.clone(), worker);
+                            fetch(&next[split(next.len(), 1, PIECES, piece)]);
+                            let rows = split(pixels.len(), 1, PIECES, piece);
+                            update(rows.clone()).dense(x.read(all.clone(), rows), workspace);
                         }
-                    } else {
-                        update.weights(&all, rows, columns, worker);
                     }
-                    update.biases(&all, biases, worker);
+                }
+                for (l, layer) in layers.iter().enumerate() {
+                    let delta = batch.deltas[l].read(all.clone(), 0..layer.outputs());
+                    if l % threads == t {
+                        let columns = 0..layer.outputs();
+                        update_biases(kernels, optimizer, (layer, &state[l]), delta, columns, gradient);
+                    }
+                    if l == 0 {
+                        continue;
+                    }
+                    let rows = split(layer.inputs(), 1, threads, t);
+                    let update = Update {
+                        kernels,
+                        optimizer,
+                        delta,
+                        weights: layer.weights.write(rows.clone(), 0..layer.outputs()),
+                        state: state[l].weights.write(rows.clone(), 0..state[l].weights.columns()),
+                    };
+                    let x = batch.outputs[l - 1].read(all.clone(), rows.clone());
+                    match sparse.and_then(|turned| turned.layer(l)) {
+                        Some(turned) => {
+                            turned.turn_input(kernels, x, rows.clone());
+                            update.sparse(turned.input.read(rows.clone(), all.clone()), None);
+                            turned.turn_weights(kernels, layer, rows);
+                        }
+                        None => update.dense(x, workspace),
+                    }
                 }
             }
         });
         metrics
     }
 
-    /// Turns over the weights of layers that skip zeros; each step does so after their update.
-    pub(super) fn turn_weights(&mut self) {
-        let Trainer { kernels, network, sparse, .. } = self;
+    /// Before the first step of an epoch: takes the network's weights over into the forms that steps use.
+    pub(super) fn begin(&mut self) {
+        let Trainer { kernels, network, first, sparse, .. } = self;
+        first.load(&network.layers()[0]);
         let Some(turned) = sparse else { return };
         for (l, layer) in network.layers().iter().enumerate() {
             if let Some(turned) = turned.layer(l) {
@@ -143,20 +160,10 @@ impl Trainer {
         }
     }
 
-    /// Brings the optimizer's state up to date, where steps deferred some of it.
+    /// After the last step: the network has its weights again, and no state is deferred.
     pub(super) fn settle(&mut self) {
-        let Trainer { kernels, team, settings, network, state, batch, workers, sparse, .. } = self;
-        if sparse.is_none() {
-            return;
-        }
-        let (network, state, batch, threads) = (&*network, &*state, &*batch, team.threads());
-        let update =
-            Update { kernels: *kernels, optimizer: &settings.optimizer, network, state, batch, l: 0 };
-        team.run(|t| {
-            let rows = split(network.inputs(), VECTOR, threads, t);
-            let worker = &mut *workers[t].lock().expect("a worker's panic ends the run");
-            // SAFETY: a thread writes its own rows of the state only, and nobody reads any.
-            unsafe { update.settle(rows, worker) };
-        });
+        let Trainer { kernels, settings, network, first, .. } = self;
+        first.settle(*kernels, &settings.optimizer);
+        first.store(&mut network.layers_mut()[0]);
     }
 }
