@@ -2,7 +2,7 @@
 //!
 //! A training step alternates phases; in each, every worker writes its own rows or columns of some matrices and reads
 //! others whole. Rust cannot see that the parts are disjoint, so [`SharedBuffer::write`] and [`SharedMatrix::write`] are
-//! `unsafe`, and `train/`, which alone calls them, says per phase who writes what.
+//! `unsafe`, and `train/` and `predict/`, which alone call them, say who writes what.
 
 use std::cell::UnsafeCell;
 use std::ops::Range;

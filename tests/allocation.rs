@@ -1,4 +1,4 @@
-//! Training allocates nothing after its first step, and evaluation nothing at all.
+//! Training allocates nothing after its first step, evaluation nothing at all, and prediction nothing once prepared.
 
 mod mnist;
 
@@ -6,8 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use mnist_fast::network::Network;
+use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
-use mnist_fast::train::{Optimizer, Settings, Trainer};
+use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
 /// Counts the allocations of every thread.
@@ -33,7 +34,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// One test, so that no other one allocates meanwhile.
 #[test]
-fn training_and_evaluation_allocate_nothing() {
+fn training_evaluation_and_prediction_allocate_nothing() {
     let data = mnist::mnist();
     let (first, train) = (mnist::train(&data).range(0..64), mnist::train(&data).range(0..656));
     let test = mnist::test(&data).range(0..333);
@@ -61,8 +62,30 @@ fn training_and_evaluation_allocate_nothing() {
                 assert_eq!(count, 0, "{isa}, {threads} threads, {optimizer:?}");
             }
         }
+        predictions(kernels, test);
     }
     let before = ALLOCATIONS.load(SeqCst);
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(ALLOCATIONS.load(SeqCst) - before, 1, "the counter does not count");
+}
+
+/// No call allocates, the first one included, if it has no more images than a block or an earlier call.
+fn predictions(kernels: Kernels, test: Examples<'_>) {
+    let network = Network::glorot_uniform(&[784, 24, 64, 10], 1).unwrap();
+    for (threads, sparse) in [(1, None), (2, Some(true)), (3, Some(false))] {
+        let mut predictor = Predictor::new(&network, predict::Settings { kernels, threads, sparse }).unwrap();
+        let few = &test.images[..784 * 64];
+        let before = ALLOCATIONS.load(SeqCst);
+        for image in few.chunks_exact(784) {
+            predictor.one(image).unwrap();
+        }
+        predictor.all(few).unwrap();
+        assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "{threads} threads, {sparse:?}: few images");
+        predictor.all(test.images).unwrap();
+        let before = ALLOCATIONS.load(SeqCst);
+        predictor.all(test.images).unwrap();
+        predictor.all(few).unwrap();
+        predictor.all(&test.images[784..]).unwrap();
+        assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "{threads} threads, {sparse:?}");
+    }
 }

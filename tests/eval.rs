@@ -31,6 +31,9 @@ fn it_repeats_what_training_reported_to_the_last_bit() {
         assert_eq!((&found["loss"], &found["accuracy"]), (&end["test_loss"], &end["test_accuracy"]), "{isa}");
         assert_eq!(found["accuracy_ci95"], end["test_accuracy_ci95"]);
     }
+    for more in [&["--threads", "1"][..], &["--threads", "3", "--sparse", "never"], &["--sparse", "always"]] {
+        assert_eq!(eval(more), eval(&[]), "{more:?}");
+    }
     let found = eval(&["--split", "validation"]);
     assert_eq!((&found["loss"], &found["accuracy"]), (&epoch["val_loss"], &epoch["val_accuracy"]));
     assert_eq!((&found["images"], &found["split"]), (&10_000.into(), &"validation".into()));
@@ -202,6 +205,8 @@ fn wrong_usage_and_what_cannot_be_done() {
         (2, &["eval", path, "--split", "tset"], "test, train or validation"),
         (2, &["eval", path, "--mistake", "3"], "did you mean --mistakes?"),
         (2, &["eval", path, "--mistakes", "-1"], "whole number"),
+        (2, &["eval", path, "--threads", "0"], "1 or more"),
+        (2, &["eval", path, "--sparse", "sometimes"], "auto, always or never"),
         (2, &["eval", path, "other"], "unexpected argument other"),
         (2, &["eval", &picture], "is a picture"),
         (2, &["evla", path], "did you mean eval?"),

@@ -152,6 +152,13 @@ fn a_whole_idx_file_at_once() {
         assert_eq!((&lines[index]["index"], &lines[index]["file"]), (&index.into(), &raw.as_str().into()));
         assert_eq!(lines[index]["probabilities"], one["probabilities"], "{index}");
     }
+    for more in [["--threads", "3"], ["--sparse", "never"]] {
+        assert_eq!(
+            events(&[&["predict", &model().0, &raw, "--json"], &more[..]].concat()),
+            lines,
+            "{more:?}"
+        );
+    }
     let unpacked = events(&["predict", &model().0, &packed, "--json"]);
     assert!(unpacked.iter().zip(&lines).all(|(a, b)| a["probabilities"] == b["probabilities"]));
     let out = succeeds(&["predict", &model().0, &raw]);
@@ -159,6 +166,22 @@ fn a_whole_idx_file_at_once() {
     assert!(out.starts_with(&format!("{raw}#0: 7 ")), "{out}");
     let rows = scratch.put("rows", &idx(8, &[200, 784], test.images)).display().to_string();
     assert_eq!(events(&["predict", &model().0, &rows, "--json"]).len(), 200);
+}
+
+/// More images than are predicted at once: the second part goes on counting.
+#[test]
+fn a_long_idx_file_is_predicted_in_parts() {
+    let (data, scratch) = (mnist::mnist(), Scratch::new());
+    let test = mnist::test(&data);
+    let images = [test.images, test.range(0..70).images].concat();
+    let path = scratch.put("images", &idx(8, &[10_070, 28, 28], &images)).display().to_string();
+    let out = succeeds(&["predict", &model().0, &path]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 10_070);
+    for i in 0..70 {
+        let again = lines[i].replace(&format!("#{i}: "), &format!("#{}: ", 10_000 + i));
+        assert_eq!(lines[10_000 + i], again);
+    }
 }
 
 #[test]

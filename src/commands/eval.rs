@@ -5,7 +5,7 @@ use std::path::Path;
 use mnist_fast::confusion::{ClassFigures, Confusion};
 use mnist_fast::dataset::Dataset;
 use mnist_fast::draw::{self, Image, Tile};
-use mnist_fast::predict::{self, Evaluation};
+use mnist_fast::predict::Evaluation;
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 
@@ -29,7 +29,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
     model::NUM_CLASSES,
     model::SPLIT,
     Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
+    model::THREADS,
     model::ISA,
+    model::SPARSE,
     Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, nothing else there" },
     Opt { name: "--json", value: "", help: "one JSON line on standard output, nothing else there" },
 ];
@@ -57,7 +59,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let (examples, split) = options.examples(&data, &model)?;
     let names = data.class_names.as_ref().or(model.class_names.as_ref());
 
-    let found = predict::evaluate(options.kernels, &model.network, examples)?;
+    let found = options.predictor(&model.network, examples.len())?.evaluate(examples)?;
     let confusion = Confusion::new(data.classes, examples.labels, &found.classes);
     let worst = worst(examples, &found, mistakes);
     if csv {

@@ -4,10 +4,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use std::thread::available_parallelism;
 
 use mnist_fast::dataset::{self, Dataset};
 use mnist_fast::model_file::{self, Model};
+use mnist_fast::network::Network;
 use mnist_fast::picture;
+use mnist_fast::predict::{Predictor, Settings};
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels};
@@ -36,6 +39,16 @@ pub(crate) const ISA: Opt = Opt {
     value: "NAME",
     help: "scalar, portable, avx2, avx512 or neon (default: the fastest here)",
 };
+pub(crate) const THREADS: Opt =
+    Opt { name: "--threads", value: "N", help: "(default: one per core, but at most one per 1,000 images)" };
+pub(crate) const SPARSE: Opt = Opt {
+    name: "--sparse",
+    value: "WHEN",
+    help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
+};
+
+/// Below this many images a further thread costs more than it brings.
+const IMAGES_PER_THREAD: usize = 1000;
 
 /// Which images of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +63,22 @@ pub(crate) struct Options {
     data: Option<String>,
     num_classes: Option<usize>,
     pub(crate) part: Option<Part>,
-    pub(crate) kernels: Kernels,
+    kernels: Kernels,
+    threads: Option<usize>,
+    /// Nothing: as the images' density says.
+    sparse: Option<bool>,
 }
 
 impl Options {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
         let isa =
             args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
+        let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
+            "auto" => Some(None),
+            "always" => Some(Some(true)),
+            "never" => Some(Some(false)),
+            _ => None,
+        })?;
         Ok(Options {
             data: args.path("--data")?.map(|data| data.to_string_lossy().into_owned()),
             num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
@@ -74,7 +96,22 @@ impl Options {
                     Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
                 })?,
             },
+            threads: args.parse("--threads", "a whole number, 1 or more", |text| {
+                text.parse().ok().filter(|n| *n > 0)
+            })?,
+            sparse: sparse.flatten(),
         })
+    }
+
+    /// What runs the network on `images` images, as far as they are known.
+    pub(crate) fn predictor<'a>(&self, network: &'a Network, images: usize) -> Result<Predictor<'a>> {
+        let cores = || available_parallelism().map_or(1, usize::from);
+        // A thread beyond the images would have none.
+        let threads = match self.threads {
+            Some(threads) => threads.min(images),
+            None => cores().min(images / IMAGES_PER_THREAD),
+        };
+        Predictor::new(network, Settings { kernels: self.kernels, threads, sparse: self.sparse })
     }
 
     /// Whether one of the options that choose data was given.

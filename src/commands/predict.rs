@@ -11,7 +11,7 @@ use mnist_fast::idx::{Element, Header};
 use mnist_fast::model_file::Model;
 use mnist_fast::picture::prepare::{self, Prepared};
 use mnist_fast::picture::{self, unlike};
-use mnist_fast::predict::{BLOCK, Predictor};
+use mnist_fast::predict::Predictor;
 use mnist_fast::{Error, Result};
 
 use super::model::{self, Options, class_name, is_stdin, trained_on};
@@ -43,7 +43,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
         value: "",
         help: "pictures are of the network's size, light on black: nothing is cut,\nscaled or inverted",
     },
+    model::THREADS,
     model::ISA,
+    model::SPARSE,
     Opt {
         name: "--json",
         value: "",
@@ -90,17 +92,22 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let path = Path::new(&path);
     let model = model::load(path, "predict")?;
-    let predictor = Predictor::new(options.kernels, &model.network)?;
-    let mut run = Run { model: &model, predictor, json, as_is, alone: files.len() <= 1 };
+    let predictor = options.predictor(&model.network, 1)?;
+    let mut run = Run { model: &model, options: &options, predictor, json, as_is, alone: files.len() <= 1 };
     match index {
-        Some(index) => run.index(index, &options, path),
+        Some(index) => run.index(index, path),
         None => run.files(&files),
     }
 }
 
+/// Images of an IDX file that are predicted before the first of them is printed.
+const AT_ONCE: usize = 10_000;
+
 /// A model at work.
 struct Run<'a> {
     model: &'a Model,
+    options: &'a Options,
+    /// For one image at a time.
     predictor: Predictor<'a>,
     json: bool,
     as_is: bool,
@@ -117,9 +124,9 @@ struct Origin<'a> {
 
 impl Run<'_> {
     /// One image of the data, as the tutorial prints it.
-    fn index(&mut self, index: usize, options: &Options, path: &Path) -> Result<()> {
-        let data = options.open(self.model, path)?;
-        let (examples, split) = options.examples(&data, self.model)?;
+    fn index(&mut self, index: usize, path: &Path) -> Result<()> {
+        let data = self.options.open(self.model, path)?;
+        let (examples, split) = self.options.examples(&data, self.model)?;
         let count = examples.len();
         if index >= count {
             return Err(Error::failed(format!(
@@ -131,18 +138,18 @@ impl Run<'_> {
         let names = data.class_names.as_ref().or(self.model.class_names.as_ref());
         let one = examples.range(index..index + 1);
         let truth = usize::from(one.labels[0]);
-        let found = self.predictor.block(one.images)?;
+        let probabilities = self.predictor.one(one.images)?;
         if self.json {
             let line = JsonLine::new().with("dataset", data.name.as_str()).with("split", split);
             let line = line.with("index", index).with("truth", truth);
-            return output::line(with_prediction(line, names, found.probabilities).finish());
+            return output::line(with_prediction(line, names, probabilities).finish());
         }
         let image = Image::new(one.images, data.rows, data.cols);
         draw::image(image, &draw::Options::of_stdout()).into_iter().try_for_each(output::line)?;
         let one_hot: Vec<&str> = (0..data.classes).map(|c| if c == truth { "1" } else { "0" }).collect();
         let name = names.map_or(String::new(), |_| format!(" {}", class_name(names, truth)));
         output::line(format_args!("truth: {truth}{name}  [{}]", one_hot.join(" ")))?;
-        for (class, probability) in found.probabilities.iter().enumerate() {
+        for (class, probability) in probabilities.iter().enumerate() {
             let class = match names {
                 None => format!("digit: {class}"),
                 Some(_) => format!("class: {class} {}", class_name(names, class)),
@@ -206,10 +213,11 @@ impl Run<'_> {
         let images = &bytes[header.data_offset()..];
         let names = self.model.class_names.as_ref();
         let classes = self.model.network.classes();
-        for (block, images) in images.chunks(BLOCK * inputs).enumerate() {
-            let found = self.predictor.block(images)?;
+        let mut predictor = self.options.predictor(&self.model.network, images.len() / inputs)?;
+        for (part, images) in images.chunks(AT_ONCE * inputs).enumerate() {
+            let found = predictor.all(images)?;
             for (i, probabilities) in found.probabilities.chunks_exact(classes).enumerate() {
-                let origin = Origin { file: name, index: Some(block * BLOCK + i) };
+                let origin = Origin { file: name, index: Some(part * AT_ONCE + i) };
                 output::line(if self.json {
                     with_prediction(origin.json(), names, probabilities).finish()
                 } else {
@@ -251,7 +259,7 @@ impl Run<'_> {
         };
         let names = self.model.class_names.as_ref();
         let digits = of_digits(self.model);
-        let found = self.predictor.block(pixels)?;
+        let found = self.predictor.all(pixels)?;
         let top = found.probabilities[found.classes[0] as usize];
         let doubts =
             prepared.as_ref().map_or(vec![], |prepared: &Prepared| unlike::unlike(prepared, digits, top));
