@@ -61,7 +61,7 @@ const BLOCK: usize = 64;
 /// Images that are looked at to measure density: enough to tell digits from clothes, in a few microseconds.
 const SAMPLE: usize = 64;
 
-/// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
+/// Where fewer pixels than this are not 0, they are left out, as `train` does; see docs/PERFORMANCE.md.
 const SPARSE_BELOW: f64 = 0.5;
 
 /// How to run a network.

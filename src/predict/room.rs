@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::network::{Layer, Network};
 use crate::shared::SharedBuffer;
 
-/// Outputs from which on a layer after the first skips its input's zeros: with fewer, vectors are mostly empty.
+/// Outputs from which on a layer after the first skips its input's zeros in a block: with fewer, vectors are mostly empty.
 const ENOUGH_OUTPUTS: usize = 64;
 
 /// How images go through the network; each way gives the same bits.
@@ -183,7 +183,8 @@ fn leaves_out_zeros(layers: &[Layer], l: usize, way: Way) -> bool {
     let enough = match way {
         Way::Dense => return false,
         Way::Sparse => ENOUGH_OUTPUTS,
-        Way::Single => ENOUGH_OUTPUTS,
+        // Of one image few vectors are busy in a dense product either.
+        Way::Single => 1,
     };
     layers[l - 1].is_relu() && layers[l].outputs() >= enough
 }
