@@ -41,6 +41,7 @@
 //! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw) |
 //! | elementary functions | [`exp`](Kernels::exp), [`ln`](Kernels::ln) |
 //! | pixels to floats | [`unit_from_u8`](Kernels::unit_from_u8), [`scale_u8`](Kernels::scale_u8) |
+//! | measuring aids | the most that the CPU can do: [`probe_fma`](Kernels::probe_fma), [`probe_read`](Kernels::probe_read), [`probe_update`](Kernels::probe_update) |
 //!
 //! Around them: [`Isa`] names and detects instruction sets, [`Workspace`] is scratch memory for products, [`split`] shares
 //! out rows among threads, [`prefetch()`] brings memory near.

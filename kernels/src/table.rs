@@ -53,6 +53,10 @@ pub(crate) struct Table {
     pub(crate) ln: unsafe fn(&mut [f32]),
     /// Columns of C that a sparse product works on at a time.
     pub(crate) sparse_columns: usize,
+    /// The chains as a number of vectors, and their sum.
+    pub(crate) probe_fma: unsafe fn(u32) -> (u64, f32),
+    pub(crate) probe_read: unsafe fn(&[f32], u32) -> u32,
+    pub(crate) probe_update: unsafe fn(f32, &[f32], &mut [f32], u32),
     /// The GEMM's tiles, where it has any.
     pub(crate) tiles: Option<&'static TileSet>,
 }

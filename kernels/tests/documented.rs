@@ -283,3 +283,41 @@ fn bytes() {
         assert_eq!((found[0], found[255]), (0.0, 1.0));
     }
 }
+
+/// The measuring aids do what they are measured at: every round, every element, nothing beside them.
+#[test]
+fn probes() {
+    for k in all_isas() {
+        let what = k.isa().name();
+        assert_eq!(k.probe_fma(0).0, 0, "{what}");
+        let (flop, start) = k.probe_fma(1);
+        let vectors = flop / 32;
+        assert!(vectors >= 1 && flop == vectors * 32, "{what}: {flop}");
+        for rounds in [1, 2, 3, 10, 1000] {
+            let (flop, sum) = k.probe_fma(rounds);
+            assert_eq!(flop, vectors * 32 * u64::from(rounds), "{what}");
+            // Each round halves the distance to 2 of each lane; 2 is a lane's limit.
+            let limit = 2.0 * 16.0 * vectors as f64;
+            let expected = limit + (1..rounds).fold(f64::from(start) - limit, |distance, _| distance / 2.0);
+            assert!((f64::from(sum) - expected).abs() <= 1e-5 * limit, "{what}: {sum}, expected {expected}");
+        }
+        for n in [0, 1, 15, 16, 17, 63, 64, 65, 200] {
+            let mut x = vec![0.0; n];
+            assert_eq!(k.probe_read(&x, 2), 0, "{what} {n}");
+            for i in 0..n {
+                x[i] = f32::from_bits(1 << (i % 32));
+                assert_eq!(k.probe_read(&x, 2), 1 << (i % 32), "{what}: {i} of {n}");
+                x[i] = 0.0;
+            }
+            let (x, mut y) = (vec![3.0; n], vec![1.0; n + 1]);
+            for rounds in [0, 1, 3] {
+                y.fill(1.0);
+                k.probe_update(0.5, &x, &mut y[..n], rounds).unwrap();
+                let (inside, outside) = y.split_at(n);
+                assert!(inside.iter().all(|y| *y == 1.0 + 1.5 * rounds as f32), "{what} {n}: {y:?}");
+                assert_eq!(outside, [1.0], "{what} {n}");
+            }
+        }
+        assert!(k.probe_update(0.5, &[1.0], &mut [], 1).is_err(), "{what}");
+    }
+}

@@ -194,6 +194,7 @@ impl Simd for Avx2 {
 
     const FUSED: bool = true;
     const SQUARE: usize = 8;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {

@@ -35,6 +35,7 @@ impl Simd for Avx512 {
 
     const FUSED: bool = true;
     const SQUARE: usize = 8;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

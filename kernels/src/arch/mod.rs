@@ -52,6 +52,9 @@ macro_rules! stamp_table {
             scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
+            probe_fma(rounds: u32) -> (u64, f32) = probe::fma;
+            probe_read(x: &[f32], rounds: u32) -> u32 = probe::read;
+            probe_update(a: f32, x: &[f32], y: &mut [f32], rounds: u32) = probe::update;
             pack_columns(from: MatRef<'_>, to: MatMut<'_>) = pack::pack_columns;
             pack_rows(from: MatRef<'_>, stride: usize, to: &mut [f32]) = pack::pack_rows;
         }
@@ -59,7 +62,7 @@ macro_rules! stamp_table {
         use $crate::gemm::pack;
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
-        use $crate::generic::{activation, compress, convert, dense, math, optimizer, relu, rows, softmax};
+        use $crate::generic::{activation, compress, convert, dense, math, optimizer, probe, relu, rows, softmax};
         use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
         use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy, TransposeBytes};
         use $crate::view::{MatMut, MatRef};
@@ -237,6 +240,9 @@ macro_rules! stamp_table {
             exp,
             ln,
             sparse_columns: ROWS.columns(),
+            probe_fma,
+            probe_read,
+            probe_update,
             tiles: Some(&TILES),
         };
     };

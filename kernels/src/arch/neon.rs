@@ -126,6 +126,7 @@ impl Simd for Neon {
 
     const FUSED: bool = true;
     const SQUARE: usize = 4;
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F {

@@ -10,7 +10,7 @@ use crate::Isa;
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate};
 use crate::generic::simd::{LANES, Simd};
 use crate::generic::{
-    self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, rows, softmax,
+    self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, probe, rows, softmax,
 };
 use crate::sparse::rows::{self as sparse, Rows, UpdateRows};
 use crate::sparse::terms::Terms;
@@ -29,6 +29,8 @@ impl Simd for Portable {
 
     const FUSED: bool = false;
     const SQUARE: usize = 1;
+    /// Those of SSE2.
+    const REGISTERS: usize = 4;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32x16 {
@@ -242,6 +244,9 @@ pub(crate) static TABLE: Table = Table {
     exp: |x| math::exp_slice(Portable, x),
     ln: |x| math::ln_slice(Portable, x),
     sparse_columns: ROWS.columns(),
+    probe_fma: |rounds| probe::fma(Portable, rounds),
+    probe_read: |x, rounds| probe::read(Portable, x, rounds),
+    probe_update: |a, x, y, rounds| probe::update(Portable, a, x, y, rounds),
     tiles: None,
 };
 

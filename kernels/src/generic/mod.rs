@@ -7,6 +7,7 @@ pub(crate) mod convert;
 pub(crate) mod dense;
 pub(crate) mod math;
 pub(crate) mod optimizer;
+pub(crate) mod probe;
 pub(crate) mod relu;
 pub(crate) mod rows;
 pub(crate) mod simd;

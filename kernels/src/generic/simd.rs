@@ -27,6 +27,8 @@ pub(crate) trait Simd: Copy {
     const FUSED: bool;
     /// The side of the squares that [`Simd::transpose`] takes.
     const SQUARE: usize;
+    /// How many vectors the registers hold.
+    const REGISTERS: usize;
 
     fn splat(self, x: f32) -> Self::F;
     fn splat_i(self, x: i32) -> Self::I;

@@ -7,6 +7,7 @@ mod gemm;
 mod math;
 mod optimizer;
 mod packed;
+mod probe;
 mod rows;
 mod softmax;
 mod sparse;

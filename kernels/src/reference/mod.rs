@@ -13,6 +13,7 @@ mod gemm;
 mod lanes;
 mod math;
 mod optimizer;
+mod probe;
 mod relu;
 mod rows;
 mod softmax;
@@ -66,5 +67,8 @@ pub(crate) static TABLE: Table = Table {
     exp: math::exp_slice,
     ln: math::ln_slice,
     sparse_columns: 1,
+    probe_fma: probe::multiply_add,
+    probe_read: probe::read,
+    probe_update: probe::update,
     tiles: None,
 };
