@@ -3,6 +3,7 @@
 use mnist_fast_kernels::{ByteRows, split};
 
 use super::activations::{gather, rows_of};
+use super::phases::Phase;
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
 use crate::shared::SharedBuffer;
@@ -33,6 +34,7 @@ impl Trainer {
     /// Loss and accuracy on `examples`, each image by the same chains as in training: the bits do not depend on
     /// blocks or threads.
     pub fn evaluate(&mut self, examples: Examples<'_>) -> Metrics {
+        self.phases.start();
         self.evaluated.reserve(examples.len());
         let Trainer { kernels, team, settings, network, workers, evaluated, .. } = self;
         let Results { losses, predictions } = evaluated;
@@ -65,6 +67,9 @@ impl Trainer {
             }
         });
         let labels = examples.labels.iter().map(|label| u32::from(*label));
-        Metrics::of(losses.part(0..examples.len()), predictions.part(0..examples.len()), labels)
+        let metrics =
+            Metrics::of(losses.part(0..examples.len()), predictions.part(0..examples.len()), labels);
+        self.phases.mark_all(Phase::Validation);
+        metrics
     }
 }

@@ -3,6 +3,7 @@
 mod activations;
 mod evaluate;
 mod first;
+mod phases;
 mod sparse;
 mod step;
 mod update;
@@ -10,6 +11,7 @@ mod update;
 use mnist_fast_kernels::{Kernels, RmsProp, Sgd, Workspace};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::memory;
@@ -20,9 +22,11 @@ use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
 use first::FirstLayer;
+use phases::Phases;
 use sparse::Turned;
 
-pub use sparse::density;
+pub use phases::Phase;
+pub use sparse::{density, skips};
 
 /// The rule that moves the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,6 +116,7 @@ pub struct Trainer {
     order: Vec<u32>,
     evaluated: evaluate::Results,
     steps_done: Arc<AtomicUsize>,
+    phases: Phases,
 }
 
 /// The optimizer's state of one layer's parameters: RMSprop's running means of squares, and nothing for SGD.
@@ -194,6 +199,7 @@ impl Trainer {
             order: Vec::new(),
             evaluated: evaluate::Results::new(0),
             steps_done: Arc::default(),
+            phases: Phases::default(),
             kernels,
             team,
             settings,
@@ -212,6 +218,16 @@ impl Trainer {
         Arc::clone(&self.steps_done)
     }
 
+    /// Times the phases from now on, from zero: what training computes stays the same to the bit.
+    pub fn time_phases(&mut self) {
+        self.phases = Phases::of(self.team.threads());
+    }
+
+    /// For each thread the time that it has spent on each of [`Phase::ALL`]; empty unless [`Trainer::time_phases`] was called.
+    pub fn phase_times(&self) -> Vec<[Duration; Phase::ALL.len()]> {
+        self.phases.times()
+    }
+
     /// The network as it is now.
     pub fn network(&self) -> &Network {
         &self.network
@@ -223,6 +239,7 @@ impl Trainer {
     /// # Errors
     /// Where the loss stops being a number.
     pub fn train_epoch(&mut self, examples: Examples<'_>, epoch: usize) -> Result<Metrics> {
+        self.phases.start();
         self.order.resize(examples.len(), 0);
         if self.settings.shuffle {
             random::permutation(self.settings.seed, epoch as u64, &mut self.order);
@@ -252,6 +269,7 @@ impl Trainer {
         });
         self.settle();
         self.order = order;
+        self.phases.stop();
         result.map(|()| sums)
     }
 }

@@ -32,7 +32,7 @@ pub fn density(examples: Examples<'_>) -> f64 {
 }
 
 /// Whether layer `l` skips the zeros that a ReLU below it made.
-pub(super) fn skips(network: &Network, l: usize) -> bool {
+pub fn skips(network: &Network, l: usize) -> bool {
     let below = l.checked_sub(1).map(|below| &network.layers()[below]);
     below.is_some_and(Layer::is_relu) && network.layers()[l].outputs() >= ENOUGH_OUTPUTS
 }

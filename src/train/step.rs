@@ -14,6 +14,7 @@
 use mnist_fast_kernels::{prefetch, split};
 
 use super::activations::{gather, rows_of};
+use super::phases::Phase;
 use super::sparse::batch_of;
 use super::update::{Update, update_biases};
 use super::{Examples, Trainer, Worker};
@@ -29,12 +30,14 @@ impl Trainer {
     /// One step on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
     /// former, from before the update. [`Trainer::begin`] was called once.
     pub(super) fn step(&mut self, examples: Examples<'_>, images: &[u32], next: &[u32]) -> Metrics {
-        let Trainer { kernels, team, settings, network, first, state, batch, workers, sparse, .. } = self;
+        let Trainer {
+            kernels, team, settings, network, first, state, batch, workers, sparse, phases, ..
+        } = self;
         for (label, image) in batch.labels.all_mut().iter_mut().zip(images) {
             *label = u32::from(examples.labels[*image as usize]);
         }
-        let (kernels, network, first, state, batch, sparse) =
-            (*kernels, &*network, &*first, &*state, &*batch, sparse.as_ref());
+        let (kernels, network, first, state, batch, sparse, phases) =
+            (*kernels, &*network, &*first, &*state, &*batch, sparse.as_ref(), &*phases);
         let (all, threads) = (0..images.len(), team.threads());
         let layers = network.layers();
         let first_outputs = layers[0].outputs();
@@ -42,11 +45,13 @@ impl Trainer {
         let fetch = |images: &[u32]| images.iter().for_each(|i| prefetch(examples.image(*i as usize)));
 
         team.run(|t| {
+            phases.begin(t);
             let (panels, members, member) = first.place(t);
             let rows = split(all.len(), 1, members, member);
             let Worker { workspace, x, .. } = &mut *worker(t);
             if sparse.is_none() {
                 gather(kernels, x, examples, images.iter().map(|image| *image as usize));
+                phases.mark(t, Phase::Gather);
             }
             for panel in panels {
                 // SAFETY: in this phase a thread writes its rows of its panels of the first output only.
@@ -59,9 +64,12 @@ impl Trainer {
                     }
                 }
             }
+            phases.mark(t, Phase::FirstForward);
         });
+        phases.mark(0, Phase::Waiting);
 
         team.run(|t| {
+            phases.begin(t);
             let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
             let (soon, later) = next.split_at(next.len() / 2);
@@ -72,7 +80,9 @@ impl Trainer {
                     fetch(soon);
                 }
                 batch.forward(kernels, network, &rows, sparse.is_some(), workspace);
+                phases.mark(t, Phase::OthersForward);
                 batch.loss(kernels, &rows, Some(all.len()));
+                phases.mark(t, Phase::Loss);
                 if sparse.is_some() {
                     fetch(later);
                 }
@@ -82,12 +92,15 @@ impl Trainer {
                     batch.backward_into_first(kernels, network, part, sparse, workspace);
                 }
             }
+            phases.mark(t, Phase::Deltas);
         });
+        phases.mark(0, Phase::Waiting);
 
         let (losses, predictions) = (batch.losses.part(all.clone()), batch.predictions.part(all.clone()));
         let metrics = Metrics::of(losses, predictions, batch.labels.part(all.clone()).iter().copied());
 
         team.run(|t| {
+            phases.begin(t);
             let Worker { workspace, x, gradient, .. } = &mut *worker(t);
             let optimizer = &settings.optimizer;
             // SAFETY: in this phase a thread writes its own rows of its panels, its own rows of the other layers' weights and state,
@@ -100,12 +113,14 @@ impl Trainer {
                 if let Some(columns) = &own_columns {
                     let part = (&all, columns.clone());
                     batch.backward_into_first(kernels, network, part, sparse, workspace);
+                    phases.mark(t, Phase::Deltas);
                     let delta = batch.deltas[0].read(all.clone(), columns.clone());
                     let own = (&layers[0], &state[0]);
                     update_biases(kernels, optimizer, own, delta, columns.clone(), gradient);
                 }
                 if let Some(turned) = sparse {
                     turned.turn_pixels(kernels, group, batch_of(examples, images), pixels.clone());
+                    phases.mark(t, Phase::TurnPixels);
                 }
                 for panel in panels {
                     let update = |rows: std::ops::Range<usize>| Update {
@@ -128,6 +143,7 @@ impl Trainer {
                         }
                     }
                 }
+                phases.mark(t, Phase::FirstUpdate);
                 for (l, layer) in layers.iter().enumerate() {
                     let delta = batch.deltas[l].read(all.clone(), 0..layer.outputs());
                     if l % threads == t && (l > 0 || own_columns.is_none()) {
@@ -160,7 +176,9 @@ impl Trainer {
                     }
                 }
             }
+            phases.mark(t, Phase::OthersUpdate);
         });
+        phases.mark(0, Phase::Waiting);
         metrics
     }
 
