@@ -7,6 +7,7 @@
 
 mod affinity;
 pub mod atomic;
+pub mod caches;
 pub mod confusion;
 pub mod dataset;
 pub mod draw;
@@ -21,6 +22,7 @@ pub mod network;
 pub mod picture;
 pub mod predict;
 pub mod random;
+pub mod roofline;
 pub mod shared;
 pub mod statistics;
 pub mod target;

@@ -121,21 +121,10 @@ fn cpu_name() -> String {
     name.unwrap_or("unknown CPU".into())
 }
 
-/// The first core's caches, as Linux tells them.
+/// The first core's caches.
 fn caches() -> Option<String> {
-    let mut found = vec![];
-    for entry in fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?.flatten() {
-        let read =
-            |name: &str| fs::read_to_string(entry.path().join(name)).map(|text| text.trim().to_owned()).ok();
-        if let (Some(level), Some(kind), Some(size)) = (read("level"), read("type"), read("size")) {
-            let letter = match kind.as_str() {
-                "Data" => "d",
-                "Instruction" => "i",
-                _ => "",
-            };
-            found.push(format!("L{level}{letter} {size}"));
-        }
-    }
-    found.sort();
-    (!found.is_empty()).then(|| found.join(", "))
+    let found = mnist_fast::caches::caches();
+    let names: Vec<String> =
+        found.iter().map(|cache| format!("L{}{} {}", cache.level, cache.kind, cache.size)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -9,6 +9,7 @@ mod model;
 mod predict;
 mod progress;
 mod report;
+mod roofline;
 mod summary;
 mod train;
 
@@ -31,7 +32,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "train",
         about: "train a network; without options: the tutorial's, on MNIST",
@@ -66,6 +67,13 @@ const COMMANDS: [Command; 6] = [
         usage: summary::USAGE,
         options: summary::OPTIONS,
         run: summary::run,
+    },
+    Command {
+        name: "roofline",
+        about: "this machine's peaks, and how near to them each phase of training comes",
+        usage: roofline::USAGE,
+        options: roofline::OPTIONS,
+        run: roofline::run,
     },
     Command {
         name: "info",

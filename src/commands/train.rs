@@ -63,7 +63,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
 ];
 
 /// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
-const SPARSE_BELOW: f64 = 0.5;
+pub(crate) const SPARSE_BELOW: f64 = 0.5;
 
 /// What the options ask for, before the data is known.
 struct Plan {
@@ -169,7 +169,7 @@ impl Pipe {
 }
 
 /// One thread per core, but 16 images of a batch for each at least: below that, waiting costs more than it brings.
-fn default_threads(batch_size: usize) -> usize {
+pub(crate) fn default_threads(batch_size: usize) -> usize {
     available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }
 
