@@ -16,9 +16,9 @@ use crate::output::{self, JsonLine};
 pub(crate) const USAGE: &str = "\
 Usage: mnist-fast roofline [options]
 
-  mnist-fast roofline                                the tutorial's training, after this machine's peaks
-  mnist-fast roofline --sparse never --threads 1     dense matrices, one thread
-  mnist-fast roofline --isa avx2 --hidden 512,512    other kernels, another network
+  mnist-fast roofline                               the tutorial's training and this machine's peaks
+  mnist-fast roofline --sparse never --threads 1    dense matrices, one thread
+  mnist-fast roofline --isa avx2 --hidden 512,512   other kernels, another network
 
 Useful GFLOP/s count multiply-adds whose pixel or activation is not 0, effective ones all those of
 dense matrices. A phase's limit is the longest of: its multiply-adds at the FMA peak; what its loops

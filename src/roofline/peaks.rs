@@ -9,6 +9,7 @@ use mnist_fast_kernels::Kernels;
 use crate::caches::{self, Cache};
 use crate::error::Result;
 use crate::memory;
+use crate::shared::SharedBuffer;
 use crate::team::Team;
 
 /// For how long a peak is measured, a sample after another, and how long a sample is at least. The best one counts.
@@ -123,21 +124,25 @@ pub fn fma(kernels: Kernels, team: &mut Team) -> Option<f64> {
 pub fn measure(kernels: Kernels, team: &mut Team, levels: &[Level]) -> Result<Peaks> {
     let largest = levels.iter().map(|level| level.probe).max().unwrap_or(0);
     memory::require(largest.checked_mul(team.threads()), "measuring the memory")?;
-    let halves = |bytes: usize| bytes / (2 * size_of::<f32>());
-    let buffers: Vec<Mutex<Vec<f32>>> = (0..team.threads()).map(|_| Mutex::default()).collect();
+    // Whole vectors on cache lines, as in training: a vector that crosses lines counts twice.
+    let halves = |bytes: usize| (bytes / (2 * size_of::<f32>())).next_multiple_of(16);
+    let buffers: Vec<_> = (0..team.threads()).map(|_| Mutex::new(SharedBuffer::<f32>::new(0))).collect();
     let buffer = |t: usize| buffers[t].lock().expect("a worker's panic ends the run");
-    // Each thread fills its own, so that it is near.
-    team.run(|t| *buffer(t) = vec![0.5; 2 * halves(largest)]);
+    // Each thread fills its own, so that it is near, and with other than zeros, which need not be memory yet.
+    team.run(|t| {
+        let mut own = buffer(t);
+        *own = SharedBuffer::new(2 * halves(largest));
+        own.all_mut().fill(0.5);
+    });
     let bandwidth = |team: &mut Team, level: &Level| {
         let half = halves(level.probe);
         let bytes = (half * size_of::<f32>()) as f64;
         let read = best(team, 2.0 * bytes, |t, rounds| {
-            black_box(kernels.probe_read(&buffer(t)[..2 * half], rounds));
+            black_box(kernels.probe_read(buffer(t).part(0..2 * half), rounds));
         });
         let update = best(team, 3.0 * bytes, |t, rounds| {
             let mut buffer = buffer(t);
-            let (x, y) = buffer[..2 * half].split_at_mut(half);
-            // With a factor of 0 nothing grows, however often.
+            let (x, y) = buffer.all_mut()[..2 * half].split_at_mut(half);
             kernels.probe_update(0.0, x, y, rounds).expect("equal halves");
         });
         Bandwidth { level: level.clone(), read, update }
