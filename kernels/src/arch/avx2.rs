@@ -380,7 +380,7 @@ simd_table! {
     tiles: [
         flat 4: [1],
         flat 2: [1 2],
-        tall 1: [1 2 3 4 5 6],
+        strips 1: [1 2 3 4 5 6],
     ],
     rows: [4 2 1]
 }

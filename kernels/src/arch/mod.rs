@@ -2,8 +2,8 @@
 //! Nothing outside this folder names an intrinsic.
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
-/// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number) and the widths of its
-/// sparse row kernels.
+/// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number, `strips` likewise and
+/// also several side by side in one call) and the widths of its sparse row kernels.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
     ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt, rows: $rows:tt) => {
@@ -82,6 +82,24 @@ macro_rules! stamp_table {
         }
 
         /// # Safety
+        /// As for the generic strip, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        #[allow(dead_code)] // where no width has strips
+        unsafe fn strip<const MR: usize, const NV: usize>(
+            t: &$crate::gemm::tile::Tile,
+            panels: usize,
+            b_panel_stride: usize,
+            start: $crate::gemm::tile::TileStart,
+            finish: $crate::gemm::tile::TileFinish,
+        ) {
+            // SAFETY: the features are this function's; the caller vouches for the tiles.
+            unsafe {
+                let token = $token::new_unchecked();
+                $crate::gemm::tile::strip::<$token, MR, NV>(token, t, panels, b_panel_stride, start, finish)
+            }
+        }
+
+        /// # Safety
         /// As for the generic tile, and the CPU has the features.
         #[target_feature($(enable = $feature),*)]
         unsafe fn update_tile<const MR: usize, const NV: usize, const MASKED: bool>(
@@ -137,6 +155,7 @@ macro_rules! stamp_table {
                     tiles: &[$(tile::<$rows, $vectors, true>),*],
                     updates: &[$(update_tile::<$rows, $vectors, true>),*],
                 },
+                strips: tile_strips!($kind: $(strip::<$rows, $vectors>)*),
             }),*],
             pack_columns,
             pack_rows,
@@ -286,6 +305,20 @@ macro_rules! tile_kind {
     };
     (tall) => {
         false
+    };
+    (strips) => {
+        false
+    };
+}
+
+/// The strips of a width: only where it is said to have them.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! tile_strips {
+    (strips: $($strip:expr)*) => {
+        &[$($strip),*]
+    };
+    ($other:ident: $($strip:expr)*) => {
+        &[]
     };
 }
 

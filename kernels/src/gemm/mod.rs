@@ -11,6 +11,9 @@
 //!
 //! Where B is read in place, loops 2 and 3 change places, so that rows of A and C are brought near once.
 //!
+//! Where all panels of B are in L1, loops 4 and 5 change places too, and loop 4 is in the microkernel: a strip of rows of C is
+//! written from left to right, each cache line once, and a tile of few steps has no call of its own.
+//!
 //! (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; loop names as in BLIS.)
 //! Where C is weights that an optimizer moves, there is one block of k, because C has no room for partial sums: the
 //! caller splits deeper products.
@@ -26,7 +29,7 @@ use crate::generic::simd::LANES;
 use crate::table::Gemm;
 use crate::view::{MatMut, MatRef};
 use crate::workspace::{Blocks, PACKED_COLUMNS, PACKED_DEPTH, PACKED_ROWS};
-use tile::{Tile, TileFinish, TileFn, TileStart, TileUpdate, UpdateFn};
+use tile::{StripFn, Tile, TileFinish, TileFn, TileStart, TileUpdate, UpdateFn};
 
 /// One product with checked shapes: A is m x k, B is k x n, C is m x n.
 pub(crate) struct Product<'a> {
@@ -96,6 +99,8 @@ pub(crate) struct TileWidth {
     pub(crate) full: TileHeights,
     /// With a masked last vector.
     pub(crate) masked: TileHeights,
+    /// Several of `full` in one call, for as many rows; none where that does not pay.
+    pub(crate) strips: &'static [StripFn],
 }
 
 /// Element r - 1 has r rows.
@@ -341,6 +346,14 @@ impl Panels {
             }
         }
     }
+
+    /// From one panel of `columns` columns to the next.
+    fn panel_stride(&self, columns: usize) -> usize {
+        match *self {
+            Panels::InPlace(..) => columns,
+            Panels::Packed { depth, .. } => columns * depth,
+        }
+    }
 }
 
 /// A part of the product: rows, columns and depth, and where its operands are.
@@ -430,19 +443,24 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
     let (first, last) = (block.k.start == 0, block.k.end == g.a.columns() || g.alpha == 0.0);
     let c_row_stride = g.c.leading_dimension();
     let c = g.c.as_mut_ptr();
+    let near = block.j.len() * block.k.len() <= PANELS_IN_L1 && !matches!(g.finish, Finish::Update(_));
     let mut j = block.j.start;
     while j < block.j.end {
         let (width, columns) = tiles.width_for(block.rows, block.j.end - j);
         let tail = columns - (width.vectors - 1) * LANES;
         let heights = if tail == LANES { &width.full } else { &width.masked };
+        let (b, b_row_stride, b_vector_stride) = block.b.panel(j - block.j.start, columns);
+        // Whole panels like this one, all in L1.
+        let panels =
+            if near && tail == LANES && !width.strips.is_empty() { (block.j.end - j) / columns } else { 1 };
+        let b_panel_stride = block.b.panel_stride(columns);
         let start = match g.start {
             _ if !first => TileStart::Resume,
-            Start::Bias(bias) => TileStart::Bias(bias[j..j + columns].as_ptr()),
+            Start::Bias(bias) => TileStart::Bias(bias[j..j + columns * panels].as_ptr()),
             Start::Beta(0.0) => TileStart::Zero,
             Start::Beta(1.0) => TileStart::Resume,
             Start::Beta(beta) => TileStart::Scaled(beta),
         };
-        let (b, b_row_stride, b_vector_stride) = block.b.panel(j - block.j.start, columns);
         // Heights differ by one at most: no short last tile that leaves the FMA units waiting.
         for rows in blocks(block.i.len(), heights.tiles.len()) {
             let (r0, i, height) = (rows.start, block.i.start + rows.start, rows.len() - 1);
@@ -460,24 +478,30 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
                 c_row_stride,
                 tail,
             };
-            // SAFETY: `rows` and `columns` columns from j are inside of the block, which is inside of
-            // C (and of the mask or the state, which have C's shape); the operands cover it, and the caller
+            let finish = match g.finish {
+                Finish::WherePositive(h) if last => {
+                    let at = h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j);
+                    TileFinish::WherePositive(at, h.row_stride() as usize)
+                }
+                Finish::Relu if last => TileFinish::Relu,
+                Finish::Store | Finish::Relu | Finish::WherePositive(_) => TileFinish::Store,
+                Finish::Update(update) => {
+                    // SAFETY: as below.
+                    unsafe { heights.updates[height](&tile, update.from(i, j)) };
+                    continue;
+                }
+            };
+            // SAFETY: `rows`, and `columns` columns from j for each of the panels, are inside of the block, which is inside
+            // of C (and of the mask or the state, which have C's shape); the operands cover it, and the caller
             // vouches for the ISA.
             unsafe {
-                match g.finish {
-                    Finish::WherePositive(h) if last => {
-                        let at = h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j);
-                        let finish = TileFinish::WherePositive(at, h.row_stride() as usize);
-                        heights.tiles[height](&tile, start, finish);
-                    }
-                    Finish::Relu if last => heights.tiles[height](&tile, start, TileFinish::Relu),
-                    Finish::Store | Finish::Relu | Finish::WherePositive(_) => {
-                        heights.tiles[height](&tile, start, TileFinish::Store);
-                    }
-                    Finish::Update(update) => heights.updates[height](&tile, update.from(i, j)),
+                if panels == 1 {
+                    heights.tiles[height](&tile, start, finish);
+                } else {
+                    width.strips[height](&tile, panels, b_panel_stride, start, finish);
                 }
             }
         }
-        j += columns;
+        j += columns * panels;
     }
 }
