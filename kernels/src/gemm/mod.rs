@@ -478,28 +478,25 @@ unsafe fn multiply_block(tiles: &TileSet, g: &mut Product<'_>, block: Block) {
                 c_row_stride,
                 tail,
             };
-            let finish = match g.finish {
-                Finish::WherePositive(h) if last => {
-                    let at = h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j);
-                    TileFinish::WherePositive(at, h.row_stride() as usize)
-                }
-                Finish::Relu if last => TileFinish::Relu,
-                Finish::Store | Finish::Relu | Finish::WherePositive(_) => TileFinish::Store,
-                Finish::Update(update) => {
-                    // SAFETY: as below.
-                    unsafe { heights.updates[height](&tile, update.from(i, j)) };
-                    continue;
-                }
-            };
             // SAFETY: `rows`, and `columns` columns from j for each of the panels, are inside of the block, which is inside
             // of C (and of the mask or the state, which have C's shape); the operands cover it, and the caller
             // vouches for the ISA.
-            unsafe {
+            let run = |finish| unsafe {
                 if panels == 1 {
                     heights.tiles[height](&tile, start, finish);
                 } else {
                     width.strips[height](&tile, panels, b_panel_stride, start, finish);
                 }
+            };
+            match g.finish {
+                Finish::WherePositive(h) if last => {
+                    let at = h.as_ptr().wrapping_offset(i as isize * h.row_stride()).wrapping_add(j);
+                    run(TileFinish::WherePositive(at, h.row_stride() as usize));
+                }
+                Finish::Relu if last => run(TileFinish::Relu),
+                Finish::Store | Finish::Relu | Finish::WherePositive(_) => run(TileFinish::Store),
+                // SAFETY: as above.
+                Finish::Update(update) => unsafe { heights.updates[height](&tile, update.from(i, j)) },
             }
         }
         j += columns * panels;
