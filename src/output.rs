@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Write};
 
 use mnist_fast::{Error, Result};
 
+pub(crate) use mnist_fast::units::thousands;
+
 /// Prints a line to standard output, at once.
 pub(crate) fn line(text: impl Display) -> Result<()> {
     let mut out = io::stdout().lock();
@@ -27,19 +29,6 @@ pub(crate) fn warning(text: impl Display) {
 /// Prints a line to standard error. If that is closed there is nobody left to tell.
 pub(crate) fn stderr(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// A number with thousands separated: `118,282`.
-pub(crate) fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// One JSON object on one line, its members in the order given.
@@ -88,15 +77,6 @@ impl JsonLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_separated() {
-        for (n, text) in
-            [(0, "0"), (999, "999"), (1000, "1,000"), (118_282, "118,282"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(thousands(n), text);
-        }
-    }
 
     #[test]
     fn json_keeps_its_order_and_escapes() {

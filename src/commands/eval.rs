@@ -5,12 +5,14 @@ use std::path::Path;
 use mnist_fast::confusion::{ClassFigures, Confusion};
 use mnist_fast::dataset::Dataset;
 use mnist_fast::draw::{self, Image, Tile};
+use mnist_fast::mistakes::{Mistake, worst};
 use mnist_fast::predict::Evaluation;
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 
 use super::matrix;
 use super::model::{self, Options, class_name};
+use super::outputs::{self, Run};
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine, thousands};
 
@@ -21,6 +23,7 @@ Usage: mnist-fast eval MODEL [options]
   mnist-fast eval model.safetensors --split validation    on those held out from training
   mnist-fast eval model.safetensors --data ./my-digits    on your own images and labels
   mnist-fast eval model.safetensors --csv > matrix.csv    the confusion matrix for a spreadsheet
+  mnist-fast eval model.safetensors --report report.html  all of it as a page
 
 mnist-fast train --save model.safetensors makes a model.";
 
@@ -32,18 +35,10 @@ pub(crate) const OPTIONS: &[Opt] = &[
     model::THREADS,
     model::ISA,
     model::SPARSE,
+    outputs::EVAL_REPORT,
     Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, nothing else there" },
     Opt { name: "--json", value: "", help: "one JSON line on standard output, nothing else there" },
 ];
-
-/// A mistake: which example, how sure the network was, how wrong.
-struct Mistake {
-    index: usize,
-    truth: usize,
-    prediction: usize,
-    probability: f32,
-    loss: f32,
-}
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (csv, json) = (args.switch("--csv"), args.switch("--json"));
@@ -52,8 +47,12 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let options = Options::parse(&mut args)?;
     let mistakes = args.value("--mistakes", "a whole number of images")?.unwrap_or(10);
+    let report = outputs::parse_report(&mut args)?;
     let Some(path) = args.finish(1)?.pop() else { return Err(model::missing("eval")) };
     let path = Path::new(&path);
+    if let Some(report) = &report {
+        outputs::check_report(report, path)?;
+    }
     let model = model::load(path, "eval")?;
     let data = options.open(&model, path)?;
     let (examples, split) = options.examples(&data, &model)?;
@@ -61,7 +60,28 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 
     let found = options.predictor(&model.network, examples.len())?.evaluate(examples)?;
     let confusion = Confusion::new(data.classes, examples.labels, &found.classes);
-    let worst = worst(examples, &found, mistakes);
+    let worst = worst(examples.labels, &found, mistakes);
+    let mut wrote = None;
+    if let Some(report) = &report {
+        let run = Run {
+            title: "Evaluation report",
+            data: &data,
+            network: &model.network,
+            class_names: names.map(Vec::as_slice),
+            evaluated: Some((split, examples, &found)),
+            verdict: None,
+            seconds: None,
+            training: model.training.as_ref(),
+            more: vec![
+                ("model", path.display().to_string()),
+                ("evaluated on", data.name.clone()),
+                ("kernels", options.kernels.isa().to_string()),
+            ],
+            weights_sha256: &model.network.sha256(),
+        };
+        run.write(report, &[])?;
+        wrote = Some(format!("\nwrote {}", report.display()));
+    }
     if csv {
         return csv_lines(&confusion, names).into_iter().try_for_each(output::line);
     }
@@ -82,32 +102,15 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             confusion.classes()
         ))?,
     }
-    if worst.is_empty() {
-        return Ok(());
+    if !worst.is_empty() {
+        output::line(format_args!(
+            "\nthe worst mistakes, of highest loss: image, truth as prediction, its probability"
+        ))?;
+        draw::grid(&tiles(&worst, &data, examples, names), &options)
+            .into_iter()
+            .try_for_each(output::line)?;
     }
-    output::line(format_args!(
-        "\nthe worst mistakes, of highest loss: image, truth as prediction, its probability"
-    ))?;
-    draw::grid(&tiles(&worst, &data, examples, names), &options).into_iter().try_for_each(output::line)
-}
-
-/// The `count` wrongly classified examples of highest loss, the worst first.
-fn worst(examples: Examples<'_>, found: &Evaluation, count: usize) -> Vec<Mistake> {
-    let all = examples.labels.iter().zip(&found.classes).enumerate();
-    let mut mistakes: Vec<Mistake> = all
-        .map(|(index, (truth, prediction))| Mistake {
-            index,
-            truth: usize::from(*truth),
-            prediction: *prediction as usize,
-            probability: found.probabilities[index],
-            loss: found.losses[index],
-        })
-        .filter(|mistake| mistake.truth != mistake.prediction)
-        .collect();
-    // A stable sort: of equal losses, the first in the file comes first.
-    mistakes.sort_by(|a, b| b.loss.total_cmp(&a.loss));
-    mistakes.truncate(count);
-    mistakes
+    wrote.into_iter().try_for_each(output::line)
 }
 
 fn head(data: &Dataset, split: &str, found: &Evaluation) -> Vec<String> {

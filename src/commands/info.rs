@@ -23,7 +23,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
     let mut rows = vec![
         ("version", format!("mnist-fast {} ({})", env!("CARGO_PKG_VERSION"), profile())),
-        ("machine", format!("{}, {} {}", cpu_name(), std::env::consts::OS, std::env::consts::ARCH)),
+        ("machine", machine()),
         ("threads", threads()),
         ("caches", caches().unwrap_or("unknown".into())),
         ("ISA", format!("{best} chosen; available: {}", list(found))),
@@ -43,6 +43,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
         output::line(format_args!("{name:<11} {text}"))?;
     }
     Ok(())
+}
+
+/// The CPU and the system.
+pub(crate) fn machine() -> String {
+    format!("{}, {} {}", cpu_name(), std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// The build's profile.

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use mnist_fast::dataset::Dataset;
+use mnist_fast::history::{Epoch, verdict};
 use mnist_fast::metrics::Metrics;
 use mnist_fast::network::Network;
 use mnist_fast::train::Examples;
 use mnist_fast_kernels::{Isa, Kernels};
+use serde_json::Value;
 
 use super::info;
 use crate::output::{JsonLine, thousands, warning};
@@ -17,18 +19,6 @@ pub(crate) enum Style {
     Text,
     Json,
     Quiet,
-}
-
-/// One epoch's figures.
-pub(crate) struct Epoch {
-    /// From 1.
-    pub(crate) epoch: usize,
-    pub(crate) metrics: Metrics,
-    pub(crate) validation: Option<Metrics>,
-    /// Validation included.
-    pub(crate) seconds: f64,
-    /// Shuffle, gather and conversion included, validation not.
-    pub(crate) train_seconds: f64,
 }
 
 /// Turns events into lines.
@@ -119,28 +109,15 @@ impl Report {
     }
 
     /// After an epoch.
-    pub(crate) fn epoch(&mut self, e: Epoch) -> Vec<String> {
+    pub(crate) fn epoch(&mut self, e: &Epoch) -> Vec<String> {
         let validation = e.validation.map(|v| (v.loss(), v.accuracy()));
         if let Some((loss, _)) = validation {
             self.losses.push((e.metrics.loss(), loss));
         }
         self.learned = e.metrics.accuracy() > 1.5 / self.classes as f64;
-        let images_per_second = e.metrics.count as f64 / e.train_seconds;
         match self.style {
             Style::Quiet => vec![],
-            Style::Json => vec![
-                JsonLine::new()
-                    .with("event", "epoch")
-                    .with("epoch", e.epoch)
-                    .with("loss", e.metrics.loss())
-                    .with("accuracy", e.metrics.accuracy())
-                    .with("val_loss", validation.map(|v| v.0))
-                    .with("val_accuracy", validation.map(|v| v.1))
-                    .with("seconds", e.seconds)
-                    .with("train_seconds", e.train_seconds)
-                    .with("images_per_second", images_per_second)
-                    .finish(),
-            ],
+            Style::Json => vec![epoch_line(e)],
             Style::Text => {
                 let width = self.epochs.to_string().len();
                 let mut line = format!(
@@ -148,7 +125,7 @@ impl Report {
                     e.epoch,
                     self.epochs,
                     e.seconds,
-                    thousands(images_per_second as usize),
+                    thousands(e.images_per_second() as usize),
                     e.metrics.loss(),
                     e.metrics.accuracy()
                 );
@@ -160,6 +137,14 @@ impl Report {
         }
     }
 
+    /// What all epochs together say, in words.
+    pub(crate) fn verdict(&self) -> Option<String> {
+        match self.learned {
+            true => verdict(&self.losses),
+            false => Some("the network has hardly learned anything: try another --lr".into()),
+        }
+    }
+
     /// After the last epoch.
     pub(crate) fn end(
         &self,
@@ -167,6 +152,7 @@ impl Report {
         sha256: &str,
         seconds: f64,
         saved: Option<&Path>,
+        wrote: Vec<String>,
     ) -> Vec<String> {
         let interval = test.map(|test| test.accuracy_ci95());
         if self.style == Style::Json {
@@ -190,55 +176,47 @@ impl Report {
             ));
         }
         if self.style == Style::Text {
-            match self.learned {
-                true => lines.extend(verdict(&self.losses)),
-                false => lines.push("the network has hardly learned anything: try another --lr".into()),
-            }
+            lines.extend(self.verdict());
             lines.push(match saved {
                 Some(path) => format!("saved {}", path.display()),
                 None => "the model was not kept; --save model.safetensors keeps it".into(),
             });
+            lines.extend(wrote);
         }
         lines.push(format!("weights sha256 {sha256}"));
         lines
     }
 }
 
-/// In words: where validation loss was lowest, and whether training went on too long.
-fn verdict(losses: &[(f64, f64)]) -> Option<String> {
-    let best = (0..losses.len()).min_by(|a, b| losses[*a].1.total_cmp(&losses[*b].1))?;
-    let (last, lowest) = (losses.len() - 1, losses[best].1);
-    let head = format!("validation loss was lowest after epoch {} ({lowest:.4})", best + 1);
-    if best == last {
-        return Some(format!("{head}, the last one: more epochs may help"));
-    }
-    let now = losses[last].1;
-    let still_falls = losses[last].0 < losses[best].0;
-    Some(if now > 1.05 * lowest && still_falls {
-        format!(
-            "{head} and is {now:.4} now, while training loss went on falling: the network overfits; \
-             --epochs {} would have stopped there",
-            best + 1
-        )
-    } else {
-        format!("{head} and is {now:.4} now: no overfitting to speak of")
-    })
+/// The names of an epoch's figures, in the order in which they are written.
+pub(crate) const FIGURES: [&str; 8] = [
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "seconds",
+    "train_seconds",
+    "images_per_second",
+];
+
+/// An epoch's figures, in the order of [`FIGURES`]; null, where there is none or it is no finite number.
+pub(crate) fn figures(e: &Epoch) -> [Value; 8] {
+    let validation = e.validation;
+    [
+        e.epoch.into(),
+        e.metrics.loss().into(),
+        e.metrics.accuracy().into(),
+        validation.map(|v| v.loss()).into(),
+        validation.map(|v| v.accuracy()).into(),
+        e.seconds.into(),
+        e.train_seconds.into(),
+        e.images_per_second().into(),
+    ]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_verdict_names_the_best_epoch_and_overfitting() {
-        assert_eq!(verdict(&[]), None);
-        let says = |losses: &[(f64, f64)], part: &str| {
-            let text = verdict(losses).unwrap();
-            assert!(text.contains(part), "{text}");
-        };
-        says(&[(0.3, 0.2), (0.1, 0.1)], "epoch 2 (0.1000), the last one");
-        says(&[(0.3, 0.2), (0.1, 0.1), (0.01, 0.2)], "epoch 2 (0.1000) and is 0.2000 now, while");
-        says(&[(0.3, 0.2), (0.1, 0.1), (0.01, 0.2)], "--epochs 2");
-        says(&[(0.3, 0.2), (0.1, 0.1), (0.09, 0.101)], "no overfitting");
-    }
+/// An epoch's line of JSON.
+pub(crate) fn epoch_line(e: &Epoch) -> String {
+    let line = JsonLine::new().with("event", "epoch");
+    FIGURES.into_iter().zip(figures(e)).fold(line, |line, (name, value)| line.with(name, value)).finish()
 }

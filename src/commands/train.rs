@@ -1,30 +1,34 @@
 //! `train`: the options, checked once into a plan, and the run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
 use mnist_fast::dataset::Dataset;
 use mnist_fast::error::Kind;
+use mnist_fast::history::Epoch;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
+use mnist_fast::predict;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
 use super::data::{self, Source};
+use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
-use super::report::{Epoch, Report, Style};
+use super::report::{Report, Style};
 use crate::args::{Args, Opt};
-use crate::output::{self, JsonLine};
+use crate::output::{self, JsonLine, thousands};
 
 pub(crate) const USAGE: &str = "\
 Usage: mnist-fast train [options]
 
   mnist-fast train                                   the tutorial: 21 epochs on MNIST
   mnist-fast train --epochs 5 --save m.safetensors   shorter, and keep the model
+  mnist-fast train --report r.html --log log.csv     a page with curves and mistakes, the figures
   mnist-fast train --data ./my-digits --hidden 256   a folder of IDX files, another network
   mnist-fast train --hidden none --optimizer sgd     softmax regression";
 
@@ -47,6 +51,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
         help: "start from a model file's weights; the optimizer starts anew",
     },
     Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
+    outputs::REPORT,
+    outputs::PLOT,
+    outputs::LOG,
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     Opt {
         name: "--isa",
@@ -78,6 +85,7 @@ struct Plan {
     sparse: Option<bool>,
     init: Option<PathBuf>,
     save: Option<PathBuf>,
+    outputs: Outputs,
     threads: Option<usize>,
     kernels: Kernels,
     style: Style,
@@ -85,10 +93,12 @@ struct Plan {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
-    let plan = Plan::parse(args)?;
+    let mut plan = Plan::parse(args)?;
     if let Some(path) = &plan.save {
         model_file::check_target(path)?;
     }
+    let mut outputs = std::mem::take(&mut plan.outputs);
+    outputs.check(&plan.model_files())?;
     let data = plan.source.open()?;
     let parts = plan.source.split(data.train.len())?;
     let all = Examples { images: data.train.images(), labels: data.train.labels() };
@@ -113,15 +123,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
 
     let mut report = Report::new(plan.style, plan.epochs, data.classes);
-    let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() };
+    let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() };
     let from = if parts.validation_first { "first" } else { "last" };
     let validation_from = (validation.map_or(0, |v| v.len()), from);
     let config = || plan.config(&network, validation_from);
     pipe.print(report.start(&plan.kernels, threads, &data, train, validation, &network, config()))?;
-    let training = serde_json::from_str(&config().finish()).expect("our own JSON");
+    let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let test = data.test.as_ref().map(|test| Examples { images: test.images(), labels: test.labels() });
     let mut trainer = Trainer::new(plan.kernels, team, network, settings)?;
+    outputs.start()?;
     trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
     for epoch in 1..=plan.epochs {
         let steps = train.len().div_ceil(settings.batch_size);
@@ -133,18 +144,45 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let validation = validation.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
         let seconds = start.elapsed().as_secs_f64();
         drop(bar);
-        pipe.print(report.epoch(Epoch { epoch, metrics, validation, seconds, train_seconds }))?;
+        let epoch = Epoch { epoch, metrics, validation, seconds, train_seconds };
+        outputs.epoch(epoch);
+        pipe.print(report.epoch(&epoch))?;
     }
-    let test = test.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
+    let tested = test.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
     let sha256 = trainer.network().sha256();
     if let Some(path) = &plan.save {
         let network = trainer.network().clone();
         model_file::save(
             path,
-            &Model { network, class_names: data.class_names.clone(), training: Some(training) },
+            &Model { network, class_names: data.class_names.clone(), training: Some(training.clone()) },
         )?;
     }
-    pipe.print(report.end(test, &sha256, started.elapsed().as_secs_f64(), plan.save.as_deref()))
+    let seconds = started.elapsed().as_secs_f64();
+    let asked = test.map(|test| ("test", test)).or(validation.map(|validation| ("validation", validation)));
+    let found = asked.filter(|_| outputs.report()).map(|(split, examples)| {
+        Ok((split, examples, predict::evaluate(plan.kernels, trainer.network(), examples)?))
+    });
+    let written = found.transpose().and_then(|found| {
+        outputs.finish(&Run {
+            title: "Training report",
+            data: &data,
+            network: trainer.network(),
+            class_names: data.class_names.as_deref(),
+            evaluated: found.as_ref().map(|(split, examples, found)| (*split, *examples, found)),
+            verdict: report.verdict(),
+            seconds: Some(seconds),
+            training: Some(&training),
+            more: plan.circumstances(threads, train, validation, test),
+            weights_sha256: &sha256,
+        })
+    });
+    // Whatever becomes of the files, the result is told.
+    let (wrote, failure) = match written {
+        Ok(lines) => (lines, None),
+        Err(error) => (vec![], Some(error)),
+    };
+    pipe.print(report.end(tested, &sha256, seconds, plan.save.as_deref(), wrote))?;
+    failure.map_or(Ok(()), Err)
 }
 
 /// Standard output: whoever closes it ends the run quietly, unless a model is still to be saved.
@@ -223,6 +261,7 @@ impl Plan {
             sparse: sparse.flatten(),
             init: args.path("--init")?,
             save: args.path("--save")?,
+            outputs: Outputs::parse(&mut args)?,
             threads: args.parse("--threads", "a whole number, 1 or more", at_least_one)?,
             kernels: match isa {
                 None => Kernels::best(),
@@ -241,6 +280,32 @@ impl Plan {
         };
         args.finish(0)?;
         Ok(plan)
+    }
+
+    /// The files that no other output may overwrite.
+    fn model_files(&self) -> Vec<(&str, &Path)> {
+        let files = [("--init", self.init.as_deref()), ("--save", self.save.as_deref())];
+        files.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
+    }
+
+    /// What the report tells of the run beside its settings.
+    fn circumstances(
+        &self,
+        threads: usize,
+        train: Examples<'_>,
+        validation: Option<Examples<'_>>,
+        test: Option<Examples<'_>>,
+    ) -> Vec<(&'static str, String)> {
+        let count = |part: Option<Examples<'_>>| thousands(part.map_or(0, |part| part.len()));
+        let mut rows = vec![
+            ("training images", count(Some(train))),
+            ("validation images", count(validation)),
+            ("test images", count(test)),
+            ("kernels", self.kernels.isa().to_string()),
+            ("threads", threads.to_string()),
+        ];
+        rows.extend(self.save.as_ref().map(|path| ("saved as", path.display().to_string())));
+        rows
     }
 
     /// Evaluates, and refuses a loss that is no number: the last step can diverge as well.
