@@ -170,7 +170,7 @@ fn a_page_a_plot_and_logs_tell_what_json_tells() {
     // `eval` has the same matrix, classes and mistakes.
     let evaluated = json(&succeeds(&["eval", &model, "--json", "--mistakes", "25"])).remove(0);
     let matrix_of = |html: &str| {
-        html[html.find("<table class=\"matrix\"").unwrap()..].split("</table>").next().unwrap().to_owned()
+        html[html.find("<table class=\"matrix").unwrap()..].split("</table>").next().unwrap().to_owned()
     };
     let cells: Vec<u64> = matrix_of(&html)
         .split("<td")
@@ -258,7 +258,7 @@ fn one_epoch_without_validation_or_test_images() {
         words.contains("No images were held out") && words.contains("neither test nor validation images")
     );
     assert!(
-        !html.contains("<img ") && !html.contains("class=\"matrix\"") && !html.contains("point validation")
+        !html.contains("<img ") && !html.contains("class=\"matrix") && !html.contains("point validation")
     );
     // One point in each chart.
     assert_eq!(html.matches("<circle").count(), 3);

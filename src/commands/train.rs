@@ -172,7 +172,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
             verdict: report.verdict(),
             seconds: Some(seconds),
             training: Some(&training),
-            more: plan.circumstances(threads, train, validation, test),
+            more: plan.circumstances(threads, train, test),
             weights_sha256: &sha256,
         })
     });
@@ -293,13 +293,11 @@ impl Plan {
         &self,
         threads: usize,
         train: Examples<'_>,
-        validation: Option<Examples<'_>>,
         test: Option<Examples<'_>>,
     ) -> Vec<(&'static str, String)> {
         let count = |part: Option<Examples<'_>>| thousands(part.map_or(0, |part| part.len()));
         let mut rows = vec![
             ("training images", count(Some(train))),
-            ("validation images", count(validation)),
             ("test images", count(test)),
             ("kernels", self.kernels.isa().to_string()),
             ("threads", threads.to_string()),

@@ -91,7 +91,10 @@ impl Shades {
 }
 
 fn table(page: &mut Markup, confusion: &Confusion, names: Option<&[String]>, shades: &Shades) {
-    page.begin("table", &[("class", "matrix".into())]);
+    let class = if names.is_some() { "matrix named" } else { "matrix" };
+    // Columns of equal width, which scroll where there is no room for them.
+    let width = format!("min-width:{}rem", number(1.6 * confusion.classes() as f64 + 4.5));
+    page.begin("table", &[("class", class.into()), ("style", width.into())]);
     page.begin("thead", &[]).begin("tr", &[]).element("td", &[], "");
     for class in 0..confusion.classes() {
         let name = class_label(names, class);
@@ -108,7 +111,11 @@ fn table(page: &mut Markup, confusion: &Confusion, names: Option<&[String]>, sha
             }
             let shade = shades.shade(truth, prediction, *count);
             let kind = if truth == prediction { "hit" } else { "miss" };
-            let class = if shade > 0.6 { format!("{kind} dark") } else { kind.to_owned() };
+            let class = if shade > if kind == "hit" { 0.6 } else { 0.85 } {
+                format!("{kind} dark")
+            } else {
+                kind.to_owned()
+            };
             let attributes =
                 [("class", Value::from(class)), ("style", format!("--shade:{}", number(shade)).into())];
             page.element("td", &attributes, &count.to_string());

@@ -100,7 +100,7 @@ impl Chart<'_> {
             let Some((first, from)) = values.next() else { continue };
             // Writing to a String cannot fail.
             let _ = write!(text, " {}: {} in epoch {first}", series.name, (self.value)(from));
-            if let Some((last, to)) = values.last() {
+            if let Some((last, to)) = values.next_back() {
                 let _ = write!(text, ", {} in epoch {last}", (self.value)(to));
             }
             text.push('.');
