@@ -326,6 +326,14 @@ fn targets_are_checked_before_training() {
         let error = fails(code, &files.train(more));
         assert!(error.contains(part), "{more:?}: {error}");
     }
+    // A link to what is not there yet.
+    #[cfg(unix)]
+    {
+        let link = there("link.csv");
+        std::os::unix::fs::symlink("r.html", &link).unwrap();
+        let error = fails(2, &files.train(&["--report", &report, "--log", &link]));
+        assert!(error.contains("are the same file"), "{error}");
+    }
     // What was there is still there, also where the data turns out to be wrong.
     let error =
         fails(1, &["train", "--data", "./no-such-data", "--log", &log, "--report", &report, "--plot", &plot]);

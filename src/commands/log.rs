@@ -4,7 +4,7 @@
 //! left of a run that dies.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mnist_fast::Result;
@@ -30,6 +30,8 @@ pub(crate) struct Log {
     path: PathBuf,
     format: Format,
     file: Option<File>,
+    /// How long the file is with its last whole line.
+    len: u64,
 }
 
 impl Log {
@@ -41,7 +43,7 @@ impl Log {
             "jsonl" => Format::Jsonl,
             _ => return None,
         };
-        Some(Log { path, format, file: None })
+        Some(Log { path, format, file: None, len: 0 })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -62,28 +64,30 @@ impl Log {
 
     /// Begins the file; what was in it before is gone.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut file = File::create(&self.path).map_err(|error| TARGET.refused(&self.path, error))?;
-        if self.format == Format::Csv {
-            self.written(writeln!(file, "{}", FIGURES.join(",")))?;
-        }
+        let file = File::create(&self.path).map_err(|error| TARGET.refused(&self.path, error))?;
+        let head = FIGURES.join(",");
         self.file = Some(file);
-        Ok(())
+        if self.format == Format::Csv { self.line(&head) } else { Ok(()) }
     }
 
     /// Appends an epoch.
     pub(crate) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
-        let line = match self.format {
+        self.line(&match self.format {
             Format::Jsonl => epoch_line(epoch),
             Format::Csv => figures(epoch).map(cell).join(","),
-        };
-        let Some(file) = &mut self.file else { return Ok(()) };
-        // In one piece, and nothing is kept back: whoever reads along sees whole lines.
-        let result = file.write_all(format!("{line}\n").as_bytes());
-        self.written(result)
+        })
     }
 
-    fn written(&self, result: io::Result<()>) -> Result<()> {
-        result.map_err(|error| TARGET.refused(&self.path, error))
+    /// In one piece, and nothing is kept back: whoever reads along sees whole lines.
+    fn line(&mut self, line: &str) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            // Without half a line, if that can be had; it failed already.
+            let _ = file.set_len(self.len);
+            return Err(TARGET.refused(&self.path, error));
+        }
+        self.len += line.len() as u64 + 1;
+        Ok(())
     }
 }
 

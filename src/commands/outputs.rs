@@ -160,9 +160,18 @@ fn wrong_name(option: &Opt, path: &Path, ends: &str) -> Error {
 
 /// Where a file is or would be, as far as that can be told.
 fn place(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let in_folder = || Some(fs::canonicalize(folder).ok()?.join(path.file_name()?));
-    fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+    fn folder(path: &Path) -> &Path {
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+    if let Ok(place) = fs::canonicalize(path) {
+        return place;
+    }
+    // What is not there yet is in a folder that is; a link to it is written through.
+    let path = fs::read_link(path).map_or(path.to_owned(), |link| folder(path).join(link));
+    match (fs::canonicalize(folder(&path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 /// What a report tells beside the epochs.

@@ -22,20 +22,23 @@ pub fn ceiling(x: f64, steps: usize) -> f64 {
 
 /// The smallest of 1, 2 and 5 times a power of ten that is not below `x`, which is above 0.
 pub fn round_up(x: f64) -> f64 {
-    let mut power = 1.0;
-    while power < x {
-        power *= 10.0;
-    }
-    while power / 10.0 >= x {
-        power /= 10.0;
-    }
-    [0.2, 0.5].into_iter().map(|part| part * power).find(|step| *step >= x * (1.0 - 1e-9)).unwrap_or(power)
+    // Of its digits, because products of ten lose their last ones.
+    let power = |exponent: i32| format!("1e{exponent}").parse().unwrap_or(f64::INFINITY);
+    let exponent = (-320..308).find(|exponent| power(*exponent) >= x * (1.0 - 1e-9)).unwrap_or(308);
+    let below: f64 = power(exponent - 1);
+    let steps = [2.0 * below, 5.0 * below];
+    steps.into_iter().find(|step| *step >= x * (1.0 - 1e-9)).unwrap_or(power(exponent))
 }
 
 /// A tick's text: with the decimals that its neighbours need.
 pub fn label(x: f64, step: f64) -> String {
-    if x != 0.0 && (x.abs() >= 1e6 || step < 1e-5) {
-        return format!("{x:e}");
+    if x == 0.0 && step < 1e-5 {
+        return "0".into();
+    }
+    if x.abs() >= 1e6 || step < 1e-5 {
+        let text = format!("{x:.2e}");
+        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     let mut decimals = 0;
     let mut scaled = step;
@@ -63,6 +66,8 @@ mod tests {
         assert_eq!(texts(1.0, 3.0, 8, 1.0), ["1", "2", "3"]);
         assert_eq!(texts(1.0, 1.0, 8, 1.0), ["1"]);
         assert_eq!(texts(0.0, 3e38, 3, 0.0), ["0", "1e38", "2e38", "3e38"]);
+        assert_eq!(texts(0.0, 2.5e6, 5, 0.0), ["0", "500000", "1e6", "1.5e6", "2e6", "2.5e6"]);
+        assert_eq!(texts(0.0, 4e-9, 2, 0.0), ["0", "2e-9", "4e-9"]);
         assert_eq!(texts(0.0, f64::INFINITY, 3, 0.0), Vec::<String>::new());
         assert_eq!(texts(f64::NAN, 1.0, 3, 0.0), Vec::<String>::new());
     }
