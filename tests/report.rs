@@ -345,6 +345,34 @@ fn targets_are_checked_before_training() {
     assert!(fails(1, &["eval", &model, "--report", &missing]).contains("does not exist; create it first"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_told_before_training() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let files = Files::new(100, 20);
+    let locked = files.scratch.path("locked");
+    fs::create_dir(&locked).unwrap();
+    let log = files.path("locked/l.csv");
+    fs::write(&log, "kept\n").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
+    // Root may write anywhere.
+    if fs::write(locked.join("probe"), "").is_ok() {
+        println!("skipped: this user may write to a read-only folder");
+    } else {
+        for (option, name) in
+            [("--report", "locked/r.html"), ("--plot", "locked/p.svg"), ("--log", "locked/n.csv")]
+        {
+            let error = fails(1, &files.train(&[option, &files.path(name)]));
+            assert!(error.contains("you may not write to the folder"), "{error}");
+        }
+        // A log that is there already needs no new name.
+        succeeds(&files.train(&["--log", &log]));
+        assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 3);
+    }
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// What stood there before is there until the new file is whole.
 #[test]
 fn a_diverging_run_leaves_its_log_and_an_old_report() {
