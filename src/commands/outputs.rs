@@ -269,11 +269,18 @@ const ORDER: [&str; 16] = [
 ];
 
 fn settings(training: Option<&Map<String, Value>>) -> Vec<(String, String)> {
+    // A model file may be anybody's, and say anything.
+    const ROWS_MAX: usize = 64;
+    const VALUE_MAX: usize = 300;
+    let clipped = |text: &str| clean(&text.chars().take(VALUE_MAX).collect::<String>());
     let Some(training) = training else { return vec![] };
     let rank = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     let mut all: Vec<_> = training.iter().filter(|(_, value)| !value.is_null()).collect();
     all.sort_by_key(|(name, _)| rank(name));
-    all.into_iter().map(|(name, value)| (clean(&name.replace('_', " ")), clean(&words(value)))).collect()
+    all.into_iter()
+        .take(ROWS_MAX)
+        .map(|(name, value)| (clipped(&name.replace('_', " ")), clipped(&words(value))))
+        .collect()
 }
 
 /// A value as people write it.
@@ -311,5 +318,9 @@ mod tests {
             "new thing: {\"a\":1}",
         ];
         assert_eq!(rows, expected);
+        let large: Map<_, _> =
+            (0..1000).map(|i| (format!("{i}"), Value::from("\u{1b}".repeat(5000)))).collect();
+        let large = settings(Some(&large));
+        assert!(large.len() == 64 && large.iter().all(|(_, value)| *value == "?".repeat(300)));
     }
 }
