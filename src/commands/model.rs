@@ -63,7 +63,7 @@ pub(crate) struct Options {
     data: Option<String>,
     num_classes: Option<usize>,
     pub(crate) part: Option<Part>,
-    kernels: Kernels,
+    pub(crate) kernels: Kernels,
     threads: Option<usize>,
     /// Nothing: as the images' density says.
     sparse: Option<bool>,

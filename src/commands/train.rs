@@ -10,7 +10,7 @@ use mnist_fast::history::Epoch;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
-use mnist_fast::predict;
+use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
@@ -160,7 +160,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     let asked = test.map(|test| ("test", test)).or(validation.map(|validation| ("validation", validation)));
     let found = asked.filter(|_| outputs.report()).map(|(split, examples)| {
-        Ok((split, examples, predict::evaluate(plan.kernels, trainer.network(), examples)?))
+        let settings = predict::Settings { kernels: plan.kernels, threads, sparse: plan.sparse };
+        Ok((split, examples, Predictor::new(trainer.network(), settings)?.evaluate(examples)?))
     });
     let written = found.transpose().and_then(|found| {
         outputs.finish(&Run {
