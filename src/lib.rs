@@ -22,6 +22,7 @@ pub mod mistakes;
 pub mod model_file;
 pub mod nearest;
 pub mod network;
+mod pace;
 pub mod picture;
 pub mod predict;
 pub mod random;

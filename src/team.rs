@@ -5,27 +5,22 @@
 //! very core that the others need.
 //!
 //! Every job ends with a wait for the slowest thread, so one thread whose core is busy with something else stalls
-//! all of them for whole time slices. A team that would have been faster without its workers does without them for a while: the
-//! leader runs every part itself, which changes no result, and tries again later. A stall of half a millisecond now and then, as
-//! virtual machines have them, is no reason.
+//! all of them for whole time slices. A team whose laps are counted ([`Team::lap`]) finds out whether it is faster without its
+//! workers (`pace.rs`); the leader then runs every part itself, which changes no result.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use crate::affinity;
+use crate::pace::Pace;
 
 /// How long to spin before parking: about what parking and waking cost.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// How much of its time a team looks back on to see whether its workers were worth it.
-const WINDOW: Duration = Duration::from_millis(5);
-/// How long to do without workers the first time; doubled each time that follows at once, up to the longest.
-const SHORTEST_SOLO: Duration = Duration::from_millis(5);
-const LONGEST_SOLO: Duration = Duration::from_millis(160);
 /// How long a thread that stepped aside leaves the matter to the scheduler.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -36,50 +31,9 @@ type Job = *const (dyn Fn(usize) + Sync);
 pub struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    solo: Solo,
-}
-
-/// When to do without workers.
-struct Solo {
-    threads: u32,
-    until: Option<Instant>,
-    /// How long the next time.
-    next: Duration,
-    /// What jobs took since the last look back, until their first and until their last thread was done.
-    first: Duration,
-    last: Duration,
-}
-
-impl Solo {
-    fn new(threads: usize) -> Self {
-        let none = Duration::ZERO;
-        Solo { threads: threads as u32, until: None, next: SHORTEST_SOLO, first: none, last: none }
-    }
-
-    fn is_on(&mut self) -> bool {
-        let Some(until) = self.until else { return false };
-        if Instant::now() < until {
-            return true;
-        }
-        self.until = None;
-        false
-    }
-
-    /// Takes note of how long the first and the last thread took for a job.
-    fn after(&mut self, first: Duration, last: Duration) {
-        (self.first, self.last) = (self.first + first, self.last + last);
-        if self.last < WINDOW {
-            return;
-        }
-        // Parts are about equal: what the undisturbed thread needed for its own, one alone needs for each.
-        if self.last > self.first * self.threads {
-            self.until = Some(Instant::now() + self.next);
-            self.next = (self.next * 2).min(LONGEST_SOLO);
-        } else {
-            self.next = SHORTEST_SOLO;
-        }
-        (self.first, self.last) = (Duration::ZERO, Duration::ZERO);
-    }
+    pace: Pace,
+    /// When the current lap began.
+    lap: Instant,
 }
 
 struct Shared {
@@ -87,9 +41,6 @@ struct Shared {
     round: AtomicU32,
     /// Workers that have not finished the current job.
     pending: AtomicU32,
-    /// When the last worker to finish did, in nanoseconds since `start`.
-    finished: AtomicU64,
-    start: Instant,
     /// Written by the leader before it advances `round`, read by workers after they saw that.
     job: Mutex<Option<JobPtr>>,
     /// The first panic of a worker in the current job.
@@ -115,8 +66,6 @@ impl Team {
         let shared = Arc::new(Shared {
             round: AtomicU32::new(0),
             pending: AtomicU32::new(0),
-            finished: AtomicU64::new(0),
-            start: Instant::now(),
             job: Mutex::new(None),
             panic: Mutex::new(None),
             stop: AtomicBool::new(false),
@@ -125,7 +74,8 @@ impl Team {
             leader_parked: AtomicBool::new(false),
             leader: Mutex::new(None),
         });
-        let mut team = Team { shared, workers: Vec::with_capacity(count), solo: Solo::new(count + 1) };
+        let now = Instant::now();
+        let mut team = Team { shared, workers: Vec::with_capacity(count), pace: Pace::new(now), lap: now };
         for i in 0..count {
             let shared = Arc::clone(&team.shared);
             let worker = thread::Builder::new().name(format!("worker {}", i + 1));
@@ -144,7 +94,7 @@ impl Team {
     /// # Panics
     /// Where `job` panics on any thread, after all of them are done.
     pub fn run(&mut self, job: impl Fn(usize) + Sync) {
-        if self.workers.is_empty() || self.solo.is_on() {
+        if self.workers.is_empty() || self.pace.is_alone() {
             return (0..self.threads()).for_each(job);
         }
         let job: &(dyn Fn(usize) + Sync) = &job;
@@ -160,12 +110,8 @@ impl Team {
                 worker.thread().unpark();
             }
         }
-        let start = self.shared.start.elapsed();
         let own = catch_unwind(AssertUnwindSafe(|| job(0)));
-        let done = self.shared.start.elapsed();
         self.wait_for_workers();
-        let workers_done = Duration::from_nanos(self.shared.finished.load(SeqCst)).max(start);
-        self.solo.after(done.min(workers_done) - start, done.max(workers_done) - start);
         let workers = lock(&self.shared.panic).take();
         match (own, workers) {
             (Err(panic), None) | (Ok(()), Some(panic)) => resume_unwind(panic),
@@ -174,6 +120,21 @@ impl Team {
                 resume_unwind(panic)
             }
             (Ok(()), None) => {}
+        }
+    }
+
+    /// Begins to count laps, each a repetition of about equal work in one or several jobs.
+    pub fn start_laps(&mut self) {
+        self.pace.restart();
+        self.lap = Instant::now();
+    }
+
+    /// A lap is done: by what they take the team decides whether to go on with its workers or without.
+    pub fn lap(&mut self) {
+        if !self.workers.is_empty() {
+            let now = Instant::now();
+            self.pace.lap(now - self.lap, now);
+            self.lap = now;
         }
     }
 
@@ -227,7 +188,6 @@ impl Shared {
                     Some(_) => std::mem::forget(panic), // its destructor could panic too
                 }
             }
-            self.finished.store(self.start.elapsed().as_nanos() as u64, SeqCst);
             let last = self.pending.fetch_sub(1, SeqCst) == 1;
             if last
                 && self.leader_parked.load(SeqCst)
@@ -301,28 +261,6 @@ mod tests {
             }
             assert!(counts.iter().all(|count| count.load(SeqCst) == 300));
         }
-    }
-
-    #[test]
-    fn workers_are_left_out_only_where_they_cost_more_than_they_bring() {
-        let (job, stall) = (Duration::from_micros(40), Duration::from_micros(500));
-        let mut solo = Solo::new(2);
-        for i in 0..1000 {
-            solo.after(job, if i % 20 == 0 { job + stall } else { job });
-            assert!(!solo.is_on(), "a stall in twenty jobs costs less than the worker brings");
-        }
-        for _ in 0..10 {
-            solo.after(job, job + stall);
-        }
-        assert!(solo.is_on() && solo.next == 2 * SHORTEST_SOLO);
-        for _ in 0..100 {
-            solo.after(job, job + stall);
-        }
-        assert_eq!(solo.next, LONGEST_SOLO);
-        for _ in 0..200 {
-            solo.after(job, job);
-        }
-        assert_eq!(solo.next, SHORTEST_SOLO, "earned by a window without stalls");
     }
 
     #[test]

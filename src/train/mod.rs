@@ -251,10 +251,12 @@ impl Trainer {
         let mut sums = Metrics::zero();
         let batch_size = self.settings.batch_size;
         self.begin();
+        self.team.start_laps();
         let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
             let next =
                 order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);
             let batch = self.step(examples, images, next);
+            self.team.lap();
             self.steps_done.store(step + 1, Relaxed);
             sums.add(&batch);
             if batch.loss_sum.is_finite() {
