@@ -182,8 +182,7 @@ impl Activations {
             .expect("labels were checked when the dataset was opened");
     }
 
-    /// The deltas of `rows`, from the layer before the last back to the second: the first layer's are
-    /// [`Activations::backward_into_first`].
+    /// The deltas of `rows`, from the layer before the last back to the first.
     ///
     /// # Safety
     /// No other reference to these rows of the deltas lives.
@@ -195,61 +194,26 @@ impl Activations {
         sparse: Option<&Turned>,
         workspace: &mut Workspace<'_>,
     ) {
-        for l in (2..self.deltas.len()).rev() {
-            let columns = 0..network.layers()[l].inputs();
-            // SAFETY: as the caller vouches.
-            unsafe { self.input_gradient(kernels, network, l, (rows, columns), sparse, workspace) };
-        }
-    }
-
-    /// Some rows and columns of the first layer's delta, if there are other layers.
-    ///
-    /// # Safety
-    /// No other reference to these rows and columns of it lives.
-    pub(super) unsafe fn backward_into_first(
-        &self,
-        kernels: Kernels,
-        network: &Network,
-        (rows, columns): (&Range<usize>, Range<usize>),
-        sparse: Option<&Turned>,
-        workspace: &mut Workspace<'_>,
-    ) {
-        if self.deltas.len() > 1 {
-            // SAFETY: as the caller vouches.
-            unsafe { self.input_gradient(kernels, network, 1, (rows, columns), sparse, workspace) };
-        }
-    }
-
-    /// The gradient of layer `l`'s input, which is the delta of the layer below.
-    ///
-    /// # Safety
-    /// No other reference to these rows and columns of it lives.
-    unsafe fn input_gradient(
-        &self,
-        kernels: Kernels,
-        network: &Network,
-        l: usize,
-        (rows, columns): (&Range<usize>, Range<usize>),
-        sparse: Option<&Turned>,
-        workspace: &mut Workspace<'_>,
-    ) {
-        let (layer, below) = (&network.layers()[l], &network.layers()[l - 1]);
-        // The input of layer l is the output of the one below, whose mask this is.
-        let active = below.is_relu().then(|| self.outputs[l - 1].read(rows.clone(), columns.clone()));
-        let delta = rows_of(&self.deltas[l], rows);
-        // SAFETY: as the caller vouches; delta l is another matrix.
-        let dx = unsafe { self.deltas[l - 1].write(rows.clone(), columns.clone()) };
-        // The deltas of a layer with a ReLU are as sparse as its outputs.
-        match sparse.and_then(|turned| turned.layer(l)).filter(|_| layer.is_relu()) {
-            Some(TurnedLayer { weights, .. }) => {
-                let weights = weights.read(0..layer.outputs(), columns);
-                kernels.dense_input_gradient_sparse(delta, weights, active, dx)
+        for l in (1..self.deltas.len()).rev() {
+            // The input of layer l is the output of the one below, whose mask this is.
+            let below = &network.layers()[l - 1];
+            let active = below.is_relu().then(|| rows_of(&self.outputs[l - 1], rows));
+            let delta = rows_of(&self.deltas[l], rows);
+            // SAFETY: as the caller vouches; delta l is another matrix.
+            let dx = unsafe { self.deltas[l - 1].write(rows.clone(), 0..below.outputs()) };
+            // The deltas of a layer with a ReLU are as sparse as its outputs.
+            let turned = sparse.and_then(|turned| turned.layer(l)).filter(|_| network.layers()[l].is_relu());
+            match turned {
+                Some(TurnedLayer { weights, .. }) => {
+                    let weights = rows_of(weights, &(0..weights.rows()));
+                    kernels.dense_input_gradient_sparse(delta, weights, active, dx)
+                }
+                None => {
+                    let weights = network.layers()[l].weights();
+                    kernels.dense_input_gradient(delta, weights, active, dx, workspace)
+                }
             }
-            None => {
-                let weights = layer.weights.read(columns, 0..layer.outputs());
-                kernels.dense_input_gradient(delta, weights, active, dx, workspace)
-            }
+            .expect("matrices of the network's shapes");
         }
-        .expect("matrices of the network's shapes");
     }
 }

@@ -87,15 +87,6 @@ impl FirstLayer {
         (&self.panels[own], members, t % members)
     }
 
-    /// The columns that thread `t` has for itself: all of its panels', unless it shares them.
-    pub(super) fn own_columns(&self, t: usize) -> Option<Range<usize>> {
-        let (panels, members, _) = self.place(t);
-        match panels {
-            [first, ..] if members == 1 => Some(first.columns.start..panels[panels.len() - 1].columns.end),
-            _ => None,
-        }
-    }
-
     /// How many groups there are.
     pub(super) fn groups(&self) -> usize {
         self.groups

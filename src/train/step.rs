@@ -40,7 +40,6 @@ impl Trainer {
             (*kernels, &*network, &*first, &*state, &*batch, sparse.as_ref(), &*phases);
         let (all, threads) = (0..images.len(), team.threads());
         let layers = network.layers();
-        let first_outputs = layers[0].outputs();
         let worker = |t: usize| workers[t].lock().expect("a worker's panic ends the run");
         let fetch = |images: &[u32]| images.iter().for_each(|i| prefetch(examples.image(*i as usize)));
 
@@ -87,10 +86,6 @@ impl Trainer {
                     fetch(later);
                 }
                 batch.backward(kernels, network, &rows, sparse, workspace);
-                if first.own_columns(t).is_none() {
-                    let part = (&rows, 0..first_outputs);
-                    batch.backward_into_first(kernels, network, part, sparse, workspace);
-                }
             }
             phases.mark(t, Phase::Deltas);
         });
@@ -109,15 +104,6 @@ impl Trainer {
                 let (panels, members, member) = first.place(t);
                 let group = first.group(t);
                 let pixels = split(network.inputs(), VECTOR, members, member);
-                let own_columns = first.own_columns(t);
-                if let Some(columns) = &own_columns {
-                    let part = (&all, columns.clone());
-                    batch.backward_into_first(kernels, network, part, sparse, workspace);
-                    phases.mark(t, Phase::Deltas);
-                    let delta = batch.deltas[0].read(all.clone(), columns.clone());
-                    let own = (&layers[0], &state[0]);
-                    update_biases(kernels, optimizer, own, delta, columns.clone(), gradient);
-                }
                 if let Some(turned) = sparse {
                     turned.turn_pixels(kernels, group, batch_of(examples, images), pixels.clone());
                     phases.mark(t, Phase::TurnPixels);
@@ -146,18 +132,14 @@ impl Trainer {
                 phases.mark(t, Phase::FirstUpdate);
                 for (l, layer) in layers.iter().enumerate() {
                     let delta = batch.deltas[l].read(all.clone(), 0..layer.outputs());
-                    if l % threads == t && (l > 0 || own_columns.is_none()) {
+                    if l % threads == t {
                         let columns = 0..layer.outputs();
                         update_biases(kernels, optimizer, (layer, &state[l]), delta, columns, gradient);
                     }
                     if l == 0 {
                         continue;
                     }
-                    // Where a thread has columns of the first layer for itself, nobody else uses their rows of the second one.
-                    let rows = match &own_columns {
-                        Some(columns) if l == 1 => columns.clone(),
-                        _ => split(layer.inputs(), 1, threads, t),
-                    };
+                    let rows = split(layer.inputs(), 1, threads, t);
                     let update = Update {
                         kernels,
                         optimizer,
