@@ -6,7 +6,7 @@ use mnist_fast_kernels::{ByteRows, Kernels, MatRef, Sparse, Workspace};
 
 use super::Examples;
 use super::first::Panel;
-use super::sparse::{Turned, TurnedLayer, skips};
+use super::sparse::{Turned, skips};
 use crate::network::{Layer, Network};
 use crate::shared::{SharedBuffer, SharedMatrix};
 
@@ -182,15 +182,15 @@ impl Activations {
             .expect("labels were checked when the dataset was opened");
     }
 
-    /// The deltas of `rows`, from the layer before the last back to the first.
+    /// The deltas of `rows`, from the layer before the last back to the first, by thread `t`.
     ///
     /// # Safety
-    /// No other reference to these rows of the deltas lives.
+    /// No other reference to these rows of the deltas lives, nobody writes weights, and no other thread has the number `t`.
     pub(super) unsafe fn backward(
         &self,
         kernels: Kernels,
         network: &Network,
-        rows: &Range<usize>,
+        (t, rows): (usize, &Range<usize>),
         sparse: Option<&Turned>,
         workspace: &mut Workspace<'_>,
     ) {
@@ -204,8 +204,9 @@ impl Activations {
             // The deltas of a layer with a ReLU are as sparse as its outputs.
             let turned = sparse.and_then(|turned| turned.layer(l)).filter(|_| network.layers()[l].is_relu());
             match turned {
-                Some(TurnedLayer { weights, .. }) => {
-                    let weights = rows_of(weights, &(0..weights.rows()));
+                Some(turned) => {
+                    // SAFETY: the copy is this thread's, and nobody writes weights in this phase.
+                    let weights = unsafe { turned.turn_weights(kernels, &network.layers()[l], t) };
                     kernels.dense_input_gradient_sparse(delta, weights, active, dx)
                 }
                 None => {

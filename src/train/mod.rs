@@ -177,7 +177,9 @@ impl Trainer {
             team.threads(),
             settings.sparse,
         );
-        let sparse = settings.sparse.then(|| Turned::new(&network, settings.batch_size, first.groups()));
+        let sparse = settings
+            .sparse
+            .then(|| Turned::new(&network, settings.batch_size, first.groups(), team.threads()));
         let widest = network.layers().iter().map(Layer::outputs).max().unwrap_or(0);
         let worker = || {
             Mutex::new(Worker {

@@ -50,17 +50,17 @@ pub(super) struct Turned {
 pub(super) struct TurnedLayer {
     /// Inputs x batch.
     pub(super) input: SharedMatrix,
-    /// Outputs x inputs.
-    pub(super) weights: SharedMatrix,
+    /// For each thread: outputs x inputs. A copy that all wrote a part of would be sent from core to core in every step.
+    pub(super) weights: Vec<SharedMatrix>,
 }
 
 impl Turned {
-    pub(super) fn new(network: &Network, batch: usize, groups: usize) -> Self {
+    pub(super) fn new(network: &Network, batch: usize, groups: usize, threads: usize) -> Self {
         let stride = Kernels::room(batch);
         let layer = |(l, layer): (usize, &Layer)| {
             skips(network, l).then(|| TurnedLayer {
                 input: SharedMatrix::new(layer.inputs(), batch),
-                weights: SharedMatrix::new(layer.outputs(), layer.inputs()),
+                weights: (0..threads).map(|_| SharedMatrix::new(layer.outputs(), layer.inputs())).collect(),
             })
         };
         Turned {
@@ -70,14 +70,14 @@ impl Turned {
         }
     }
 
-    /// Bytes that [`Turned::new`] takes at most for `groups`; `None` where they cannot be counted.
-    pub(super) fn memory_needed(network: &Network, batch: usize, groups: usize) -> Option<usize> {
+    /// Bytes that [`Turned::new`] takes at most for `threads`; `None` where they cannot be counted.
+    pub(super) fn memory_needed(network: &Network, batch: usize, threads: usize) -> Option<usize> {
         let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
         let mut bytes =
-            network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?.checked_mul(groups)?;
+            network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?.checked_mul(threads)?;
         for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l)) {
             let input = layer.inputs().checked_mul(width(batch)?)?;
-            let weights = layer.outputs().checked_mul(width(layer.inputs())?)?;
+            let weights = layer.outputs().checked_mul(width(layer.inputs())?)?.checked_mul(threads)?;
             bytes = bytes.checked_add(input)?.checked_add(weights)?;
         }
         Some(bytes)
@@ -123,15 +123,16 @@ impl TurnedLayer {
         kernels.transpose(x, to).expect("room for a whole batch");
     }
 
-    /// Turns over some rows of the layer's weights.
+    /// Turns over the layer's weights for thread `t`.
     ///
     /// # Safety
-    /// No other reference to these columns of the copy lives, and nobody writes these rows.
-    pub(super) unsafe fn turn_weights(&self, kernels: Kernels, layer: &Layer, rows: Range<usize>) {
-        let from = layer.weights.read(rows.clone(), 0..layer.outputs());
+    /// No other reference to that thread's copy lives, and nobody writes the weights.
+    pub(super) unsafe fn turn_weights(&self, kernels: Kernels, layer: &Layer, t: usize) -> MatRef<'_> {
+        let (outputs, inputs) = (layer.outputs(), layer.inputs());
         // SAFETY: as the caller vouches.
-        let to = unsafe { self.weights.write(0..layer.outputs(), rows) };
-        kernels.transpose(from, to).expect("the copy has the layer's shape");
+        let to = unsafe { self.weights[t].write(0..outputs, 0..inputs) };
+        kernels.transpose(layer.weights(), to).expect("the copy has the layer's shape");
+        self.weights[t].read(0..outputs, 0..inputs)
     }
 }
 

@@ -85,7 +85,7 @@ impl Trainer {
                 if sparse.is_some() {
                     fetch(later);
                 }
-                batch.backward(kernels, network, &rows, sparse, workspace);
+                batch.backward(kernels, network, (t, &rows), sparse, workspace);
             }
             phases.mark(t, Phase::Deltas);
         });
@@ -151,8 +151,7 @@ impl Trainer {
                     match sparse.and_then(|turned| turned.layer(l)) {
                         Some(turned) => {
                             turned.turn_input(kernels, x, rows.clone());
-                            update.sparse(turned.input.read(rows.clone(), all.clone()), None);
-                            turned.turn_weights(kernels, layer, rows);
+                            update.sparse(turned.input.read(rows, all.clone()), None);
                         }
                         None => update.dense(x, workspace),
                     }
@@ -164,17 +163,10 @@ impl Trainer {
         metrics
     }
 
-    /// Before the first step of an epoch: takes the network's weights over into the forms that steps use.
+    /// Before the first step of an epoch: takes the first layer's weights over into panels.
     pub(super) fn begin(&mut self) {
-        let Trainer { kernels, network, first, sparse, .. } = self;
+        let Trainer { network, first, .. } = self;
         first.load(&network.layers()[0]);
-        let Some(turned) = sparse else { return };
-        for (l, layer) in network.layers().iter().enumerate() {
-            if let Some(turned) = turned.layer(l) {
-                // SAFETY: nobody else is here.
-                unsafe { turned.turn_weights(*kernels, layer, 0..layer.inputs()) };
-            }
-        }
     }
 
     /// After the last step: the network has its weights again, and no state is deferred.
