@@ -70,7 +70,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
 ];
 
 /// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
-pub(crate) const SPARSE_BELOW: f64 = 0.5;
+pub(crate) const SPARSE_BELOW: f64 = 0.7;
 
 /// What the options ask for, before the data is known.
 struct Plan {

@@ -62,7 +62,7 @@ const BLOCK: usize = 64;
 const SAMPLE: usize = 64;
 
 /// Where fewer pixels than this are not 0, they are left out, as `train` does; see docs/PERFORMANCE.md.
-const SPARSE_BELOW: f64 = 0.5;
+const SPARSE_BELOW: f64 = 0.7;
 
 /// How to run a network.
 #[derive(Clone, Copy, Debug)]

@@ -71,7 +71,11 @@ impl Trainer {
             phases.begin(t);
             let rows = split(all.len(), 1, threads, t);
             let workspace = &mut worker(t).workspace;
-            let (soon, later) = next.split_at(next.len() / 2);
+            // Whom an image comes to first fetches it from memory, the others then from the cache that they share.
+            let (soon, later) = {
+                let own = &next[split(next.len(), 1, threads, t)];
+                own.split_at(own.len() / 2)
+            };
             // SAFETY: in this phase a thread writes its own rows of the batch's matrices only, and nobody writes the
             // weights or the first output.
             unsafe {
