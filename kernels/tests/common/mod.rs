@@ -3,6 +3,7 @@
 
 pub(crate) mod cases;
 pub(crate) mod layout;
+pub(crate) mod thinning;
 
 use mnist_fast_kernels::{Isa, Kernels};
 

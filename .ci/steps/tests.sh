@@ -1,0 +1,70 @@
+# Steps: the tests, on this CPU, under AddressSanitizer and on emulated CPUs.
+
+# The command stands in the README only.
+readme_tests() {
+    local command
+    command=$(commands_below README.md test-command)
+    echo "\$ $command"
+    bash -euo pipefail -c "$command" 2>&1 | tee "$scratch/tests"
+    awk '/^test result:/ { passed += $4; ignored += $8 }
+        END { print "tests passed: " passed + 0 ", ignored: " ignored + 0; exit passed == 0 }' "$scratch/tests" ||
+        fail "no test ran"
+}
+
+# kernels_on ISA arguments...: the tests of `--workspace` are those that the README's command has built; `-p` would build
+# the kernels again, over a feature of a dependency.
+kernels_on() {
+    local isa=$1
+    shift
+    [ "$isa" != avx512 ] || has_avx512 || skip "this CPU lacks AVX-512: the avx512 kernels stay untested here"
+    export MNIST_FAST_TEST_ISA=$isa
+    thinned 5 cargo test --workspace "$@" -- --nocapture 2>&1 | brief
+}
+
+# Unoptimised: what reaches outside of a buffer does so at any level.
+kernels_asan() {
+    thinned 3 tests/sanitizers.sh asan "${UNOPTIMISED[@]}" -p mnist-fast-kernels --no-default-features --features std \
+        --test 'conformance*' -- --nocapture 2>&1 | brief
+}
+
+# That the AVX2 kernels are chosen and run where there is no AVX-512; natively they run above.
+haswell_kernels() {
+    export MNIST_FAST_TEST_ISA=avx2 # fails where the emulated CPU has no AVX2
+    thinned 11 emulated Haswell 300 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
+        -- --nocapture | brief
+}
+
+haswell_training() {
+    echo "all of tests/training.rs but portable_learns, which runs on Nehalem"
+    emulated Haswell 400 cargo test --workspace --test training -- --nocapture --skip portable_learns |
+        tee "$scratch/haswell" | brief
+    says "$scratch/haswell" yes 'skipped: .*avx512'
+    says "$scratch/haswell" no 'skipped: .*avx2'
+}
+
+nehalem_kernels() {
+    thinned 11 emulated Nehalem 300 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
+        -- --nocapture | tee "$scratch/nehalem" | brief
+    says "$scratch/nehalem" yes 'skipped: .*avx2'
+    says "$scratch/nehalem" yes 'skipped: .*avx512'
+}
+
+nehalem_training() {
+    emulated Nehalem 400 cargo test --workspace --test training portable_learns -- --nocapture |
+        tee "$scratch/nehalem" | brief
+    says "$scratch/nehalem" yes 'test result: ok\. 1 passed'
+}
+
+# Nowhere else do these kernels run: less is left out.
+neon_kernels() {
+    export MNIST_FAST_TEST_ISA=neon # fails where the emulated CPU has no NEON
+    thinned 3 on_arm64 400 cargo test -p mnist-fast-kernels --test 'conformance*' --test accuracy --test documented \
+        -- --nocapture | brief
+}
+
+neon_training() {
+    echo "of tests/training.rs: the golden hashes, one step against the reference, threads"
+    on_arm64 400 cargo test -p mnist-fast --test training -- small_runs one_full_step evaluation two_epochs_of |
+        tee "$scratch/neon" | brief
+    says "$scratch/neon" yes 'small_runs_have_the_golden_hashes \.\.\. ok'
+}
