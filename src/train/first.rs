@@ -53,7 +53,7 @@ pub(super) struct FirstLayer {
 fn layout(outputs: usize, threads: usize, width: Option<usize>) -> (usize, usize) {
     let Some(width) = width else { return (threads, threads) };
     let most = threads.min(outputs.div_ceil(GROUP_COLUMNS));
-    let groups = (1..=most).rev().find(|groups| threads % groups == 0).unwrap_or(1);
+    let groups = (1..=most).rev().find(|groups| threads.is_multiple_of(*groups)).unwrap_or(1);
     (groups, outputs.div_ceil(width).next_multiple_of(groups))
 }
 
