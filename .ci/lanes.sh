@@ -11,10 +11,25 @@ lane=0                                   # the process of the lane beside
 beside_names=() beside_commands=()       # its steps
 beside_shown=0                           # how many of them are in the table
 
-# attempt "heading" command...: runs the command by itself; sets $verdict and $seconds.
+# cpu_so_far: sets $cpu to the seconds of CPU time of this shell's processes that have ended.
+cpu_so_far() {
+    times >"$scratch/times" # not in a subshell, which has processes of its own
+    cpu=$(awk 'NR == 2 {
+        gsub("s", "")
+        for (i = 1; i <= NF; i++) {
+            split($i, t, "m")
+            sum += 60 * t[1] + t[2]
+        }
+        print sum
+    }' "$scratch/times")
+}
+
+# attempt "heading" command...: runs the command by itself; sets $verdict and $took, its seconds and those of CPU time.
 attempt() {
-    local name=$1 start=$EPOCHREALTIME status=0
+    local name=$1 start=$EPOCHREALTIME status=0 cpu before
     shift
+    cpu_so_far
+    before=$cpu
     printf '\n=== %s\n' "$name"
     set -m
     (
@@ -32,24 +47,26 @@ attempt() {
     "$SKIPPED") verdict=skipped ;;
     *) verdict=FAILED ;;
     esac
-    seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
-    printf -- '--- %s after %s s: %s\n' "$verdict" "$seconds" "$name"
+    cpu_so_far
+    took=$(awk -v s="$start" -v e="$EPOCHREALTIME" -v b="$before" -v c="$cpu" \
+        'BEGIN { printf "%7.1f s %7.1f s CPU", e - s, c - b }')
+    printf -- '--- %s after %s: %s\n' "$verdict" "$took" "$name"
 }
 
-# note "heading" verdict seconds: a line of the table.
+# note "heading" verdict took: a line of the table.
 note() {
     case $2 in
     passed) passed=$((passed + 1)) ;;
     skipped) skipped=$((skipped + 1)) ;;
     *) failed=$((failed + 1)) ;;
     esac
-    table+=$(printf '%8s s  %-7s  %s' "$3" "$2" "$1")$'\n'
+    table+=$(printf '%25s  %-7s  %s' "$3" "$2" "$1")$'\n'
 }
 
 # step "heading" command...: runs a step in the main lane.
 step() {
     attempt "$@"
-    note "$1" "$verdict" "$seconds"
+    note "$1" "$verdict" "$took"
     show_beside
 }
 
@@ -78,18 +95,18 @@ run_beside() {
     for i in "${!beside_names[@]}"; do
         eval "words=(${beside_commands[i]})"
         attempt "${beside_names[i]} (beside)" "${words[@]}" >"$results/$i.output" 2>&1
-        echo "$verdict $seconds" >"$results/$i.part"
+        echo "$verdict $took" >"$results/$i.part"
         mv "$results/$i.part" "$results/$i.verdict"
     done
 }
 
 # Shows the steps beside that have ended since the last call.
 show_beside() {
-    local verdict seconds
+    local verdict took
     while [ -f "$scratch/beside/$beside_shown.verdict" ]; do
-        read -r verdict seconds <"$scratch/beside/$beside_shown.verdict"
+        read -r verdict took <"$scratch/beside/$beside_shown.verdict"
         cat "$scratch/beside/$beside_shown.output"
-        note "${beside_names[beside_shown]} (beside)" "$verdict" "$seconds"
+        note "${beside_names[beside_shown]} (beside)" "$verdict" "$took"
         beside_shown=$((beside_shown + 1))
     done
 }
@@ -107,7 +124,7 @@ finish_beside() {
     while [ "$beside_shown" -lt ${#beside_names[@]} ]; do
         cat "$scratch/beside/$beside_shown.output" 2>/dev/null || true
         printf 'error: the lane beside ended before this step: %s\n' "${beside_names[beside_shown]}" >&2
-        note "${beside_names[beside_shown]} (beside)" FAILED 0.0
+        note "${beside_names[beside_shown]} (beside)" FAILED "not ended"
         beside_shown=$((beside_shown + 1))
     done
 }
