@@ -104,8 +104,10 @@ fn sizes_that_lie_are_refused_at_once() {
     refuses(&header(u32::MAX, u32::MAX), "make it smaller");
     refuses(&header(0, 1), "save it again");
     // As many pixels as are allowed, but not there.
-    refuses(&header(1 << 25, 1), "cannot be read");
-    refuses(&header(1, 1 << 25), "cannot be read");
+    refuses(&header(1 << 16, 1 << 9), "cannot be read");
+    refuses(&header(1 << 9, 1 << 16), "cannot be read");
+    refuses(&header(1 << 25, 1), "65536 a side");
+    refuses(&header(1, 1 << 25), "65536 a side");
     refuses(b"P5 100000 100000 255\n", "at most 33554432");
     refuses(b"P5 4294967297 4294967297 255\n", "at most 33554432");
 }

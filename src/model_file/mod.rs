@@ -22,7 +22,7 @@ use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::network::{Layer, Network};
 use crate::target::Target;
-use safetensors::{Checked, Reader, Tensor, short};
+use safetensors::{Checked, Reader, Signs, Tensor, short};
 
 const TARGET: Target = Target { what: "a model", example: "model.safetensors" };
 const ACTIVATION: &str = "relu";
@@ -121,12 +121,16 @@ pub fn load(path: &Path) -> Result<Model> {
     let sizes = sizes(file.tensors()).map_err(wrong)?;
     let (class_names, training) = metadata(file.metadata(), &sizes).map_err(wrong)?;
 
+    // All are looked at before memory is filled with them.
+    for name in file.tensors().keys() {
+        require_finite(&file, name)?;
+    }
     let mut network = Network::zeros(&sizes).map_err(|error| wrong(format!("is too large: {error}")))?;
     for (l, layer) in network.layers_mut().iter_mut().enumerate() {
-        let [weights, biases] = names(l).map(|name| parameters(&file, &name));
-        let (weights, inputs) = (weights?, layer.inputs());
-        let rows = (0..inputs).flat_map(|input| weights[input..].iter().step_by(inputs).copied());
-        layer.set(&rows.collect::<Vec<f32>>(), &biases?)?;
+        let (inputs, [weight, bias]) = (layer.inputs(), names(l));
+        parameters(&file, &weight, |i, x| layer.weights.row_mut(i % inputs)[i / inputs] = x)?;
+        let biases = layer.biases.all_mut();
+        parameters(&file, &bias, |i, x| biases[i] = x)?;
     }
     Ok(Model { network, class_names, training })
 }
@@ -247,7 +251,9 @@ fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Des
         })
     });
     let training = get("training").map(|text| {
-        serde_json::from_str::<Map<String, Value>>(text).map(Value::Object).map_err(|_| {
+        let parsed = Some(text).filter(|text| Signs::of(text).are_few());
+        let parsed = parsed.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
+        parsed.map(Value::Object).ok_or_else(|| {
             format!(
                 "has the training configuration {}, where a JSON object was expected; save it again",
                 short(&text)
@@ -257,22 +263,31 @@ fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Des
     Ok((class_names.transpose()?, training.transpose()?))
 }
 
-/// The elements of an F32 tensor, all finite, zeros without their sign.
-fn parameters(file: &Reader, name: &str) -> Result<Vec<f32>> {
-    let tensor = &file.tensors()[name];
-    let bytes = file.read(tensor)?;
-    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b) + 0.0).collect();
-    if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-        let place = match tensor.shape[..] {
-            [_, columns] => format!("[{}, {}]", i / columns, i % columns),
-            _ => format!("[{i}]"),
-        };
-        return Err(Error::failed(format!(
-            "{} has {} at {name}{place}, where every parameter must be a finite number; use a model whose training \
-             did not diverge",
-            file.path().display(),
-            values[i]
-        )));
-    }
-    Ok(values)
+/// Hands each element of an F32 tensor to `take`, with its number, zeros without their sign.
+fn parameters(file: &Reader, name: &str, mut take: impl FnMut(usize, f32)) -> Result<()> {
+    let mut first = 0;
+    file.pieces(&file.tensors()[name], |piece| {
+        let values = piece.as_chunks().0;
+        values.iter().enumerate().for_each(|(i, b)| take(first + i, f32::from_le_bytes(*b) + 0.0));
+        first += values.len();
+    })
+}
+
+fn require_finite(file: &Reader, name: &str) -> Result<()> {
+    let mut wrong = None;
+    parameters(file, name, |i, x| {
+        if !x.is_finite() {
+            wrong = wrong.or(Some((i, x)));
+        }
+    })?;
+    let Some((i, x)) = wrong else { return Ok(()) };
+    let place = match file.tensors()[name].shape[..] {
+        [_, columns] => format!("[{}, {}]", i / columns, i % columns),
+        _ => format!("[{i}]"),
+    };
+    Err(Error::failed(format!(
+        "{} has {x} at {name}{place}, where every parameter must be a finite number; use a model whose training did \
+         not diverge",
+        file.path().display()
+    )))
 }

@@ -22,6 +22,10 @@ use crate::error::{Error, Result};
 /// Networks of a thousand layers need less; what is longer was not meant as a header.
 pub const HEADER_MAX: u64 = 1 << 20;
 
+/// Objects and values of a header: those of four thousand layers. A parsed object takes a hundred times its text.
+const OBJECTS_MAX: usize = 8192;
+const VALUES_MAX: usize = 65_536;
+
 const METADATA: &str = "__metadata__";
 
 /// What the header says about one tensor.
@@ -108,6 +112,25 @@ impl Reader {
         self.try_read(tensor).map_err(|error| map::cannot_read(&self.path, &error))
     }
 
+    /// Hands the bytes of a tensor to `take` in pieces of whole 64 KiB, the last one perhaps shorter.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn pieces(&self, tensor: &Tensor, mut take: impl FnMut(&[u8])) -> Result<()> {
+        let failed = |error| map::cannot_read(&self.path, &error);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.data_start + tensor.begin)).map_err(failed)?;
+        let mut piece = vec![0; 64 * 1024];
+        let mut left = tensor.end - tensor.begin;
+        while left > 0 {
+            let len = left.min(piece.len() as u64) as usize;
+            file.read_exact(&mut piece[..len]).map_err(failed)?;
+            take(&piece[..len]);
+            left -= len as u64;
+        }
+        Ok(())
+    }
+
     fn try_read(&self, tensor: &Tensor) -> io::Result<Vec<u8>> {
         let len = usize::try_from(tensor.end - tensor.begin).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut bytes = Vec::new();
@@ -133,10 +156,18 @@ fn parse(header: &[u8], data_len: u64) -> Checked<Header> {
     if !text.starts_with('{') {
         return Err("has a header that does not begin with {, where a JSON object was expected".into());
     }
+    let signs = Signs::of(text);
+    if !signs.are_few() {
+        return Err(format!(
+            "has a header of {} objects and {} values, where at most {OBJECTS_MAX} and {VALUES_MAX} were expected",
+            signs.braces,
+            signs.commas + 1
+        ));
+    }
     let mut header: Map<String, Value> =
         serde_json::from_str(text).map_err(|error| format!("has a header that is not JSON ({error})"))?;
     // serde_json keeps the last of equal keys.
-    if colons(text) != header.values().map(|value| 1 + keys(value)).sum::<usize>() {
+    if signs.colons != header.values().map(|value| 1 + keys(value)).sum::<usize>() {
         return Err("has a header that gives a key twice".into());
     }
 
@@ -165,19 +196,39 @@ fn parse(header: &[u8], data_len: u64) -> Checked<Header> {
     Ok((metadata, tensors))
 }
 
-/// How many keys the JSON `text` has: outside strings, a colon follows each and stands nowhere else.
-fn colons(text: &str) -> usize {
-    let (mut count, mut in_string, mut escaped) = (0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            b':' if !in_string => count += 1,
-            _ => {}
+/// How often the signs that give JSON its form stand in a text, outside strings.
+pub(super) struct Signs {
+    /// As many as objects.
+    braces: usize,
+    /// At most one less than values, within each array or object.
+    commas: usize,
+    /// As many as keys: a colon follows each and stands nowhere else.
+    colons: usize,
+}
+
+impl Signs {
+    pub(super) fn of(text: &str) -> Self {
+        let mut signs = Signs { braces: 0, commas: 0, colons: 0 };
+        let (mut in_string, mut escaped) = (false, false);
+        for byte in text.bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = !in_string,
+                _ if in_string => {}
+                b'{' => signs.braces += 1,
+                b',' => signs.commas += 1,
+                b':' => signs.colons += 1,
+                _ => {}
+            }
         }
+        signs
     }
-    count
+
+    /// Whether the text can be parsed without filling memory.
+    pub(super) fn are_few(&self) -> bool {
+        self.braces <= OBJECTS_MAX && self.commas < VALUES_MAX
+    }
 }
 
 /// How many keys `value` has, in all depths.

@@ -25,7 +25,10 @@ use crate::memory;
 /// The most pixels of a picture: twice those of a large photograph.
 pub const PIXELS_MAX: usize = 1 << 25;
 
-/// The most bytes of a file that is read whole: a gigabyte, for an IDX file of a million digits.
+/// The longest side: a strip of more pixels would not be made smaller before it is searched for ink.
+pub const SIDE_MAX: u64 = 1 << 16;
+
+/// The most bytes of a file that is read whole: more than [`PIXELS_MAX`] in any form take.
 pub const BYTES_MAX: u64 = 1 << 30;
 
 /// A grey picture, 0 for black and 255 for white, row after row.
@@ -150,9 +153,10 @@ fn pixels(width: u64, height: u64) -> Decoded<usize> {
         Some(0) => {
             Err(format!("has {width} x {height} pixels, where at least one was expected; save it again"))
         }
-        Some(n) if n <= PIXELS_MAX => Ok(n),
+        Some(n) if n <= PIXELS_MAX && width.max(height) <= SIDE_MAX => Ok(n),
         _ => Err(format!(
-            "has {width} x {height} pixels, where at most {PIXELS_MAX} in all are read; make it smaller"
+            "has {width} x {height} pixels, where at most {PIXELS_MAX} in all and {SIDE_MAX} a side are read; make it \
+             smaller"
         )),
     }
 }
@@ -205,6 +209,8 @@ mod tests {
     #[test]
     fn sizes_are_compared_before_anything_is_allocated() {
         assert_eq!(pixels(8192, 4096), Ok(PIXELS_MAX));
+        assert_eq!(pixels(1, SIDE_MAX), Ok(1 << 16));
+        assert!(pixels(SIDE_MAX + 1, 1).unwrap_err().contains("65536 a side"));
         assert!(pixels(8192, 4097).unwrap_err().contains("make it smaller"));
         assert!(pixels(u64::MAX, 2).unwrap_err().contains("make it smaller"));
         assert!(pixels(0, 5).unwrap_err().contains("at least one"));
