@@ -5,6 +5,7 @@
 //! dataset             train/step.rs              mnist_fast_kernels ...                    report
 //! ```
 
+pub mod activation;
 mod affinity;
 pub mod atomic;
 pub mod caches;

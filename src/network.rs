@@ -1,7 +1,8 @@
-//! The network: dense layers, ReLU between them, softmax at the end.
+//! The network: dense layers, an activation between them, softmax at the end.
 
-use mnist_fast_kernels::{Activation, MatRef};
+use mnist_fast_kernels::{self as kernels, Kernels, MatMut, MatRef, Workspace};
 
+use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::hash::Sha256Hex;
 use crate::memory;
@@ -40,6 +41,23 @@ impl Layer {
     /// Whether a ReLU makes some of its outputs zero.
     pub fn is_relu(&self) -> bool {
         self.activation == Activation::Relu
+    }
+
+    /// Its outputs for some rows of inputs.
+    ///
+    /// # Errors
+    /// Where a shape is not this layer's.
+    pub fn forward(
+        &self,
+        kernels: Kernels,
+        x: MatRef<'_>,
+        mut y: MatMut<'_>,
+        workspace: &mut Workspace<'_>,
+    ) -> std::result::Result<(), kernels::Error> {
+        let (weights, biases, fused) = (self.weights(), self.biases(), self.activation.fused());
+        kernels.dense_forward(x, weights, biases, fused, y.reborrow(), workspace)?;
+        self.activation.finish(kernels, y);
+        Ok(())
     }
 
     /// Weights and biases.
@@ -96,7 +114,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, classes.
+    /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, classes; with ReLU after each hidden layer.
     ///
     /// # Errors
     /// Where a size is 0, there are fewer than two, or the parameters do not fit into memory.
@@ -131,6 +149,29 @@ impl Network {
             }
         }
         Ok(network)
+    }
+
+    /// The same network with other activations after its hidden layers: one for each, or one for all.
+    ///
+    /// # Errors
+    /// Where their number is neither 1 nor that of the hidden layers.
+    pub fn with_activations(mut self, activations: &[Activation]) -> Result<Self> {
+        let hidden = self.layers.len() - 1;
+        if activations.len() != 1 && activations.len() != hidden {
+            return Err(Error::failed(format!(
+                "there are {} activations but {hidden} hidden layers; give one for all of them or one for each",
+                activations.len()
+            )));
+        }
+        for (layer, activation) in self.layers[..hidden].iter_mut().zip(activations.iter().cycle()) {
+            layer.activation = *activation;
+        }
+        Ok(self)
+    }
+
+    /// The activations of the hidden layers.
+    pub fn activations(&self) -> Vec<Activation> {
+        self.layers[..self.layers.len() - 1].iter().map(Layer::activation).collect()
     }
 
     /// The layers, from the input on.

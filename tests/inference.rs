@@ -52,9 +52,7 @@ fn expected(kernels: Kernels, network: &Network, images: &[u8]) -> (Vec<f32>, Ve
         let from = MatRef::new(&x, count, layer.inputs()).unwrap();
         let to = MatMut::new(&mut y, count, layer.outputs()).unwrap();
         let mut workspace = Workspace::new();
-        kernels
-            .dense_forward(from, layer.weights(), layer.biases(), layer.activation(), to, &mut workspace)
-            .unwrap();
+        layer.forward(kernels, from, to, &mut workspace).unwrap();
         x = y;
     }
     let logits = MatRef::new(&x, count, network.classes()).unwrap();

@@ -6,6 +6,7 @@ mod mnist;
 
 use std::path::Path;
 
+use mnist_fast::activation::Activation;
 use mnist_fast::model_file::safetensors::Reader;
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
@@ -42,7 +43,8 @@ impl Fixture {
 
     fn sizes(&self) -> Vec<usize> {
         let hidden: Vec<usize> = serde_json::from_str(self.metadata("hidden")).unwrap();
-        [&[784], &hidden[..], &[10]].concat()
+        let outputs = self.0.metadata().get("outputs").map_or(10, |outputs| outputs.parse().unwrap());
+        [&[784], &hidden[..], &[outputs]].concat()
     }
 
     fn settings(&self) -> Settings {
@@ -66,7 +68,9 @@ impl Fixture {
 
     /// The weights and biases of every layer at `moment`.
     fn network(&self, moment: &str) -> Network {
-        let mut network = Network::zeros(&self.sizes()).unwrap();
+        let activations = self.0.metadata().get("activation").map_or("relu", String::as_str);
+        let activations = Activation::parse_list(activations).unwrap();
+        let mut network = Network::zeros(&self.sizes()).unwrap().with_activations(&activations).unwrap();
         for (l, layer) in network.layers_mut().iter_mut().enumerate() {
             let kernel = self.f32s(&format!("{moment}.{l}.kernel"), &[layer.inputs(), layer.outputs()]);
             let bias = self.f32s(&format!("{moment}.{l}.bias"), &[layer.outputs()]);
@@ -111,10 +115,7 @@ fn probabilities(kernels: Kernels, network: &Network, examples: Examples<'_>) ->
         let mut y = vec![0.0; rows * layer.outputs()];
         let input = MatRef::new(&x, rows, layer.inputs()).unwrap();
         let output = MatMut::new(&mut y, rows, layer.outputs()).unwrap();
-        let activation = layer.activation();
-        kernels
-            .dense_forward(input, layer.weights(), layer.biases(), activation, output, &mut workspace)
-            .unwrap();
+        layer.forward(kernels, input, output, &mut workspace).unwrap();
         x = y;
     }
     let mut y = vec![0.0; x.len()];
@@ -207,4 +208,9 @@ fn three_hidden_layers_rmsprop() {
 #[test]
 fn one_hidden_layer_sgd() {
     replay_everywhere("keras_784-32-10_sgd.safetensors");
+}
+
+#[test]
+fn leaky_relu_tanh_and_sigmoid_rmsprop() {
+    replay_everywhere("keras_784-8-8-8-10_rmsprop.safetensors");
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use mnist_fast::activation::Activation;
 use mnist_fast::model_file::{Model, check_target, load, save};
 use mnist_fast::network::Network;
 use serde_json::json;
@@ -89,9 +90,15 @@ fn class_names() -> Vec<String> {
 #[test]
 fn round_trip() {
     let scratch = Scratch::new();
-    for sizes in [&[784, 128, 128, 10][..], &[784, 10], &[3, 17, 1, 5, 10]] {
+    let several = [Activation::Tanh, Activation::LeakyRelu(0.01), Activation::Sigmoid];
+    for (sizes, activations) in [
+        (&[784, 128, 128, 10][..], &[Activation::Relu][..]),
+        (&[784, 10], &[Activation::Relu]),
+        (&[3, 17, 1, 5, 10], &several),
+        (&[3, 17, 4, 10], &[Activation::LeakyRelu(1e-9)]),
+    ] {
         let saved = Model {
-            network: Network::glorot_uniform(sizes, 42).unwrap(),
+            network: Network::glorot_uniform(sizes, 42).unwrap().with_activations(activations).unwrap(),
             class_names: Some(class_names()),
             training: Some(json!({"seed": 42, "lr": 0.001, "hidden": [128, 128]})),
         };
@@ -100,6 +107,7 @@ fn round_trip() {
         let model = load(&first).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(bits(&model.network), bits(&saved.network));
         assert_eq!(model.network.sha256(), saved.network.sha256());
+        assert_eq!(model.network.activations(), saved.network.activations());
         assert_eq!(model.class_names, saved.class_names);
         assert_eq!(model.training, saved.training);
 
@@ -404,7 +412,10 @@ fn refused_metadata(key: &str, text: &str, parts: &[&str]) {
 
 #[test]
 fn another_activation() {
-    refused_metadata("activation", "tanh", &["activation \"tanh\"", "this version reads relu networks"]);
+    for text in ["gelu", "relu,tanh", "leaky-relu:-1", ""] {
+        let found = format!("activation {text:?}");
+        refused_metadata("activation", text, &[&found, "reads relu, leaky-relu", "all 1 hidden layers"]);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod inspect;
 mod log;
 mod matrix;
 mod model;
+mod network;
 mod outputs;
 mod predict;
 mod progress;

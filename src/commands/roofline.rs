@@ -8,7 +8,8 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp};
 
 use super::data::{self, Source};
-use super::train::{SPARSE_BELOW, at_least_one, default_threads, parse_hidden};
+use super::network::{HIDDEN, parse_hidden};
+use super::train::{SPARSE_BELOW, at_least_one, default_threads};
 use super::{info, model};
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine};
@@ -30,7 +31,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
-    Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" },
+    HIDDEN,
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "epochs to time, after one that is not (default 2)" },
     Opt { name: "--threads", value: "N", help: "(default: as train: one per core, at most batch size / 16)" },

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use mnist_fast::activation::Activation;
 use mnist_fast::network::Network;
 use mnist_fast::{Result, model_file};
 
-use super::train::{at_least_one, parse_hidden};
+use super::network::{self, Layers};
+use super::train::at_least_one;
 use crate::args::{Args, Opt};
 use crate::output::{self, thousands};
 
@@ -17,33 +19,37 @@ Usage: mnist-fast summary [MODEL] [options]
   mnist-fast summary model.safetensors     the one in a model file";
 
 pub(crate) const OPTIONS: &[Opt] = &[
-    Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers, or none (default 128,128)" },
+    network::HIDDEN,
+    network::ACTIVATION,
     Opt { name: "--inputs", value: "N", help: "pixels of an image (default 784)" },
     Opt { name: "--num-classes", value: "N", help: "classes (default 10)" },
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
+    let layers = Layers::parse(&mut args)?;
     let inputs = args.parse("--inputs", "a whole number of pixels, 1 or more", at_least_one)?;
     let classes = args.parse("--num-classes", "a whole number of classes, 1 or more", at_least_one)?;
     let model = args.finish(1)?.pop();
     let network = match model {
         Some(path) => {
-            if hidden.is_some() || inputs.is_some() || classes.is_some() {
+            if layers.given() || inputs.is_some() || classes.is_some() {
                 return Err(mnist_fast::Error::usage(
                     "a model file has its own layers; leave the other options out",
                 ));
             }
             model_file::load(Path::new(&path))?.network
         }
-        None => {
-            let hidden = hidden.unwrap_or(vec![128, 128]);
-            let sizes: Vec<usize> =
-                [inputs.unwrap_or(784)].into_iter().chain(hidden).chain([classes.unwrap_or(10)]).collect();
-            Network::zeros(&sizes)?
-        }
+        None => layers.network(inputs.unwrap_or(784), classes.unwrap_or(10), Network::zeros)?,
     };
-    output::line(table(&network))
+    output::line(table(&network))?;
+    // The tutorial's table says nothing of activations; of others than its own we do.
+    let activations = network.activations();
+    match activations.iter().any(|activation| *activation != Activation::Relu) {
+        true => {
+            output::line(format_args!("Activation of the hidden layers: {}", Activation::list(&activations)))
+        }
+        false => Ok(()),
+    }
 }
 
 /// As `model.summary()` of the tutorial prints it.

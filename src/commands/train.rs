@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
+use mnist_fast::activation::Activation;
 use mnist_fast::dataset::Dataset;
 use mnist_fast::error::Kind;
 use mnist_fast::history::Epoch;
@@ -17,6 +18,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
 use super::data::{self, Source};
+use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
 use super::report::{Report, Style};
@@ -37,8 +39,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
-    Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" },
-    Opt { name: "--activation", value: "NAME", help: "of the hidden layers: relu" },
+    network::HIDDEN,
+    network::ACTIVATION,
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
@@ -75,7 +77,7 @@ pub(crate) const SPARSE_BELOW: f64 = 0.7;
 /// What the options ask for, before the data is known.
 struct Plan {
     source: Source,
-    hidden: Option<Vec<usize>>,
+    layers: Layers,
     optimizer: Optimizer,
     batch_size: usize,
     epochs: usize,
@@ -212,14 +214,6 @@ pub(crate) fn default_threads(batch_size: usize) -> usize {
     available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }
 
-/// Reads `128,128` or `none`.
-pub(crate) fn parse_hidden(text: &str) -> Option<Vec<usize>> {
-    if text == "none" {
-        return Some(vec![]);
-    }
-    text.split(',').map(|width| width.trim().parse().ok().filter(|width| *width > 0)).collect()
-}
-
 pub(crate) fn at_least_one(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
@@ -229,7 +223,7 @@ impl Plan {
         let (json, quiet) = (args.switch("--json"), args.switch("--quiet"));
         let shuffle = !args.switch("--no-shuffle");
         let source = Source::parse(&mut args)?;
-        args.parse("--activation", "relu", |name| (name == "relu").then_some(()))?;
+        let layers = Layers::parse(&mut args)?;
         let lr = args.parse("--lr", "a finite number, 0 or more", |text| {
             text.parse().ok().filter(|lr: &f64| lr.is_finite() && *lr >= 0.0 && (*lr as f32).is_finite())
         })?;
@@ -253,7 +247,7 @@ impl Plan {
         })?;
         let plan = Plan {
             source,
-            hidden: args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?,
+            layers,
             optimizer,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
@@ -324,9 +318,8 @@ impl Plan {
     fn network(&self, data: &Dataset) -> Result<Network> {
         let inputs = data.rows * data.cols;
         let Some(path) = &self.init else {
-            let hidden = self.hidden.clone().unwrap_or(vec![128, 128]);
-            let sizes: Vec<usize> = [inputs].into_iter().chain(hidden).chain([data.classes]).collect();
-            return Network::glorot_uniform(&sizes, self.seed);
+            let make = |sizes: &[usize]| Network::glorot_uniform(sizes, self.seed);
+            return self.layers.network(inputs, data.classes, make);
         };
         let network = model_file::load(path)?.network;
         let found = (network.inputs(), network.classes());
@@ -342,14 +335,8 @@ impl Plan {
                 data.classes
             )));
         }
-        match &self.hidden {
-            Some(hidden) if *hidden != network.hidden() => Err(Error::failed(format!(
-                "{} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
-                path.display(),
-                network.hidden()
-            ))),
-            _ => Ok(network),
-        }
+        self.layers.check(&network, path)?;
+        Ok(network)
     }
 
     /// The settings that the result depends on, for the record.
@@ -357,7 +344,8 @@ impl Plan {
         let hidden = network.hidden();
         let config = JsonLine::new().with("data", self.source.data.as_str());
         let config = config.with("validation", validation.0).with("validation_from", validation.1);
-        let config = config.with("hidden", hidden).with("activation", "relu");
+        let config =
+            config.with("hidden", hidden).with("activation", Activation::list(&network.activations()));
         let config = match &self.optimizer {
             Optimizer::Sgd(rule) => config.with("optimizer", "sgd").with("lr", rule.learning_rate),
             Optimizer::RmsProp(rule) => config

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! 0.weight [out, in], 0.bias [out]    Linear      F32; our weights are [in, out], so they are transposed
-//!                                     ReLU        (1: no parameters)
+//!                                     ReLU        (1: no parameters), or another activation
 //! 2.weight [out, in], 2.bias [out]    Linear
 //! __metadata__                        architecture, activation, normalization, class_names and training (JSON),
 //!                                     mnist_fast_format, producer; each may be absent, as in a file from PyTorch
 //! ```
 //!
+//! `activation` is as the option of that name: `relu`, `leaky-relu:0.2`, ..., or one for each hidden layer, by commas.
 //! The same model gives the same bytes. A file that loads holds finite parameters of one network and nothing else.
 
 pub mod safetensors;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::activation::Activation;
 use crate::atomic::AtomicFile;
 use crate::error::{Error, Result};
 use crate::network::{Layer, Network};
@@ -25,7 +27,6 @@ use crate::target::Target;
 use safetensors::{Checked, Reader, Signs, Tensor, short};
 
 const TARGET: Target = Target { what: "a model", example: "model.safetensors" };
-const ACTIVATION: &str = "relu";
 const NORMALIZATION: &str = "pixels / 255";
 const FORMAT: &str = "1";
 
@@ -57,7 +58,7 @@ pub fn save(path: &Path, model: &Model) -> Result<()> {
     }
     let sizes = [&[network.inputs()], &network.hidden()[..], &[network.classes()]].concat();
     let mut metadata = BTreeMap::from([
-        ("activation", ACTIVATION.into()),
+        ("activation", Activation::list(&network.activations())),
         ("architecture", architecture(&sizes)),
         ("mnist_fast_format", FORMAT.into()),
         ("normalization", NORMALIZATION.into()),
@@ -119,13 +120,15 @@ pub fn load(path: &Path) -> Result<Model> {
     let file = Reader::open(path)?;
     let wrong = |what: String| Error::failed(format!("{} {what}", path.display()));
     let sizes = sizes(file.tensors()).map_err(wrong)?;
-    let (class_names, training) = metadata(file.metadata(), &sizes).map_err(wrong)?;
+    let Described { activations, class_names, training } =
+        metadata(file.metadata(), &sizes).map_err(wrong)?;
 
     // All are looked at before memory is filled with them.
     for name in file.tensors().keys() {
         require_finite(&file, name)?;
     }
-    let mut network = Network::zeros(&sizes).map_err(|error| wrong(format!("is too large: {error}")))?;
+    let network = Network::zeros(&sizes).map_err(|error| wrong(format!("is too large: {error}")))?;
+    let mut network = network.with_activations(&activations)?;
     for (l, layer) in network.layers_mut().iter_mut().enumerate() {
         let (inputs, [weight, bias]) = (layer.inputs(), names(l));
         parameters(&file, &weight, |i, x| layer.weights.row_mut(i % inputs)[i / inputs] = x)?;
@@ -209,9 +212,15 @@ fn sizes(tensors: &BTreeMap<String, Tensor>) -> Checked<Vec<usize>> {
     Ok(sizes)
 }
 
-type Described = (Option<Vec<String>>, Option<Value>);
+/// What the metadata says.
+struct Described {
+    /// One for all hidden layers, or one for each.
+    activations: Vec<Activation>,
+    class_names: Option<Vec<String>>,
+    training: Option<Value>,
+}
 
-/// Class names and training configuration, from metadata that does not contradict the tensors; or what is wrong.
+/// Activations, class names and training configuration, from metadata that does not contradict the tensors; or what is wrong.
 fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Described> {
     let get = |key: &str| metadata.get(key).map(String::as_str);
     let differs = |key: &str, expected: &str| get(key).filter(|found| *found != expected);
@@ -222,12 +231,16 @@ fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Des
             short(&found)
         ));
     }
-    if let Some(found) = differs("activation", ACTIVATION) {
+    let hidden = sizes.len() - 2;
+    let activations = get("activation").map_or(Some(vec![Activation::Relu]), Activation::parse_list);
+    let Some(activations) = activations.filter(|list| list.len() == 1 || list.len() == hidden) else {
         return Err(format!(
-            "has the activation {}, where this version reads {ACTIVATION} networks; train one with {ACTIVATION}",
-            short(&found)
+            "has the activation {}, where this version reads {}, for all {hidden} hidden layers or one for each; train \
+             one with those",
+            short(&get("activation").unwrap_or_default()),
+            Activation::NAMES
         ));
-    }
+    };
     if let Some(found) = differs("normalization", NORMALIZATION) {
         return Err(format!(
             "expects pixels normalized by {}, where this version uses \"{NORMALIZATION}\"; train one on those",
@@ -260,7 +273,7 @@ fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Des
             )
         })
     });
-    Ok((class_names.transpose()?, training.transpose()?))
+    Ok(Described { activations, class_names: class_names.transpose()?, training: training.transpose()? })
 }
 
 /// Hands each element of an F32 tensor to `take`, with its number, zeros without their sign.

@@ -123,7 +123,7 @@ impl Room {
             } else {
                 MatMut::with_leading_dimension(to.all_mut(), count, outputs, stride(outputs))
             };
-            let y = y.expect("room for a block");
+            let mut y = y.expect("room for a block");
             let done = match (l, way) {
                 (0, Way::Dense) => {
                     let rows = x.all_mut().chunks_exact_mut(stride(inputs));
@@ -134,28 +134,33 @@ impl Room {
                         rows_of(x, input),
                         layer.weights(),
                         biases,
-                        activation,
-                        y,
+                        activation.fused(),
+                        y.reborrow(),
                         workspace,
                     )
                 }
                 (0, _) => {
                     let x = ByteRows::new(images, count, inputs, inputs).expect("whole images");
-                    kernels.dense_forward_sparse(x, layer.weights(), biases, activation, y)
+                    kernels.dense_forward_sparse(x, layer.weights(), biases, activation.fused(), y.reborrow())
                 }
-                _ if leaves_out_zeros(layers, l, way) => {
-                    kernels.dense_forward_sparse(rows_of(from, input), layer.weights(), biases, activation, y)
-                }
+                _ if leaves_out_zeros(layers, l, way) => kernels.dense_forward_sparse(
+                    rows_of(from, input),
+                    layer.weights(),
+                    biases,
+                    activation.fused(),
+                    y.reborrow(),
+                ),
                 _ => kernels.dense_forward_packed(
                     rows_of(from, input),
                     &packed[l - 1],
                     biases,
-                    activation,
-                    y,
+                    activation.fused(),
+                    y.reborrow(),
                     workspace,
                 ),
             };
             done.expect("matrices of the network's shapes");
+            activation.finish(*kernels, y);
             std::mem::swap(&mut from, &mut to);
         }
         MatRef::new(logits, count, classes).expect("a row of logits per image")

@@ -219,9 +219,7 @@ fn active(kernels: Kernels, network: &Network, examples: Examples<'_>) -> Vec<f6
             let mut y = vec![0.0; layer.outputs()];
             let (from, to) = (MatRef::new(&x, 1, x.len()), MatMut::new(&mut y, 1, layer.outputs()));
             let (from, to) = (from.expect("a row"), to.expect("a row"));
-            kernels
-                .dense_forward(from, layer.weights(), layer.biases(), layer.activation(), to, &mut workspace)
-                .expect("matrices of the network's shapes");
+            layer.forward(kernels, from, to, &mut workspace).expect("matrices of the network's shapes");
             *count += y.iter().filter(|y| **y != 0.0).count();
             x = y;
         }

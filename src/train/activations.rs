@@ -69,10 +69,12 @@ impl Activations {
     ) {
         let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        let mut y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        let activation = layer.activation();
         kernels
-            .dense_forward(x, weights, biases, layer.activation(), y, workspace)
+            .dense_forward(x, weights, biases, activation.fused(), y.reborrow(), workspace)
             .expect("matrices of the network's shapes");
+        activation.finish(kernels, y);
     }
 
     /// The same, leaving out the input's zeros.
@@ -89,10 +91,12 @@ impl Activations {
     ) {
         let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        let mut y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
+        let activation = layer.activation();
         kernels
-            .dense_forward_sparse(x, weights, biases, layer.activation(), y)
+            .dense_forward_sparse(x, weights, biases, activation.fused(), y.reborrow())
             .expect("matrices of the network's shapes");
+        activation.finish(kernels, y);
     }
 
     /// Runs layer `l` on `rows` of its input `x` (which has those rows only).
@@ -110,10 +114,12 @@ impl Activations {
     ) {
         let layer = &network.layers()[l];
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
+        let mut y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
+        let activation = layer.activation();
         kernels
-            .dense_forward(x, layer.weights(), layer.biases(), layer.activation(), y, workspace)
+            .dense_forward(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow(), workspace)
             .expect("matrices of the network's shapes");
+        activation.finish(kernels, y);
     }
 
     /// The same, leaving out the input's zeros.
@@ -130,10 +136,12 @@ impl Activations {
     ) {
         let layer = &network.layers()[l];
         // SAFETY: as the caller vouches.
-        let y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
+        let mut y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
+        let activation = layer.activation();
         kernels
-            .dense_forward_sparse(x, layer.weights(), layer.biases(), layer.activation(), y)
+            .dense_forward_sparse(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow())
             .expect("matrices of the network's shapes");
+        activation.finish(kernels, y);
     }
 
     /// Runs the layers after the first on `rows`, leaving out zeros where that pays if `sparse`.
@@ -200,21 +208,22 @@ impl Activations {
             let active = below.is_relu().then(|| rows_of(&self.outputs[l - 1], rows));
             let delta = rows_of(&self.deltas[l], rows);
             // SAFETY: as the caller vouches; delta l is another matrix.
-            let dx = unsafe { self.deltas[l - 1].write(rows.clone(), 0..below.outputs()) };
+            let mut dx = unsafe { self.deltas[l - 1].write(rows.clone(), 0..below.outputs()) };
             // The deltas of a layer with a ReLU are as sparse as its outputs.
             let turned = sparse.and_then(|turned| turned.layer(l)).filter(|_| network.layers()[l].is_relu());
             match turned {
                 Some(turned) => {
                     // SAFETY: the copy is this thread's, and nobody writes weights in this phase.
                     let weights = unsafe { turned.turn_weights(kernels, &network.layers()[l], t) };
-                    kernels.dense_input_gradient_sparse(delta, weights, active, dx)
+                    kernels.dense_input_gradient_sparse(delta, weights, active, dx.reborrow())
                 }
                 None => {
                     let weights = network.layers()[l].weights();
-                    kernels.dense_input_gradient(delta, weights, active, dx, workspace)
+                    kernels.dense_input_gradient(delta, weights, active, dx.reborrow(), workspace)
                 }
             }
             .expect("matrices of the network's shapes");
+            below.activation().gradient(kernels, rows_of(&self.outputs[l - 1], rows), dx);
         }
     }
 }

@@ -1,0 +1,105 @@
+//! The options that say what network there is: the same for `train` and `summary`.
+
+use std::path::Path;
+
+use mnist_fast::activation::Activation;
+use mnist_fast::network::Network;
+use mnist_fast::{Error, Result};
+
+use crate::args::{Args, Opt};
+
+pub(crate) const HIDDEN: Opt =
+    Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" };
+pub(crate) const ACTIVATION: Opt = Opt {
+    name: "--activation",
+    value: "NAME",
+    help: "of the hidden layers: relu (default), leaky-relu, sigmoid or tanh; or one\n\
+           for each, by commas. leaky-relu has slope 0.2 as in Keras; PyTorch's is\n\
+           leaky-relu:0.01",
+};
+
+/// What these options ask for.
+pub(crate) struct Layers {
+    hidden: Option<Vec<usize>>,
+    activations: Option<Vec<Activation>>,
+}
+
+impl Layers {
+    pub(crate) fn parse(args: &mut Args) -> Result<Self> {
+        let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
+        let activations = args.parse(
+            "--activation",
+            &format!("{}, or one for each hidden layer, by commas", Activation::NAMES),
+            Activation::parse_list,
+        )?;
+        Ok(Layers { hidden, activations })
+    }
+
+    /// Whether any was given.
+    pub(crate) fn given(&self) -> bool {
+        self.hidden.is_some() || self.activations.is_some()
+    }
+
+    /// A network for `inputs` and `classes`, whose weights `make` gives.
+    pub(crate) fn network(
+        &self,
+        inputs: usize,
+        classes: usize,
+        make: impl FnOnce(&[usize]) -> Result<Network>,
+    ) -> Result<Network> {
+        let hidden = self.hidden.clone().unwrap_or(vec![128, 128]);
+        if let Some(activations) = &self.activations {
+            check_count("--activation", activations.len(), hidden.len())?;
+        }
+        let network = make(&[&[inputs], &hidden[..], &[classes]].concat())?;
+        match &self.activations {
+            Some(activations) => network.with_activations(activations),
+            None => Ok(network),
+        }
+    }
+
+    /// Refuses a network from the file `path` that is another than these options ask for.
+    pub(crate) fn check(&self, network: &Network, path: &Path) -> Result<()> {
+        let path = path.display();
+        if let Some(hidden) = self.hidden.as_ref().filter(|hidden| **hidden != network.hidden()) {
+            return Err(Error::failed(format!(
+                "{path} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
+                network.hidden()
+            )));
+        }
+        if let Some(activations) = &self.activations {
+            check_count("--activation", activations.len(), network.hidden().len())?;
+            let found = network.activations();
+            if found.iter().zip(activations.iter().cycle()).any(|(found, asked)| found != asked) {
+                return Err(Error::failed(format!(
+                    "{path} has the activation {}, but --activation asks for {}; leave --activation out",
+                    Activation::list(&found),
+                    Activation::list(activations)
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One for all hidden layers, or one for each; for none of them nothing was meant.
+fn check_count(option: &str, count: usize, hidden: usize) -> Result<()> {
+    match (count, hidden) {
+        (_, 0) => {
+            Err(Error::usage(format!("{option} is for hidden layers, of which there are none; leave it out")))
+        }
+        (1, _) => Ok(()),
+        _ if count == hidden => Ok(()),
+        _ => Err(Error::usage(format!(
+            "{option} has {count} values for {hidden} hidden layers; give one for all of them or one for each"
+        ))),
+    }
+}
+
+/// Reads `128,128` or `none`.
+pub(crate) fn parse_hidden(text: &str) -> Option<Vec<usize>> {
+    if text == "none" {
+        return Some(vec![]);
+    }
+    text.split(',').map(|width| width.trim().parse().ok().filter(|width| *width > 0)).collect()
+}
