@@ -27,6 +27,7 @@ pub(crate) struct Table {
     pub(crate) leaky_relu_gradient: unsafe fn(f32, &[f32], &mut [f32]),
     pub(crate) sigmoid_gradient: unsafe fn(&[f32], &mut [f32]),
     pub(crate) tanh_gradient: unsafe fn(&[f32], &mut [f32]),
+    pub(crate) dropout: unsafe fn(DropoutF32, [u32; 3], &mut [f32]),
     pub(crate) softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) softmax_cross_entropy: unsafe fn(CrossEntropy<'_>),
     pub(crate) log_softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
@@ -216,6 +217,16 @@ pub(crate) struct AdamF32 {
     pub(crate) epsilon: f32,
     /// The part of a weight that decays in this step; 0 leaves the weights alone.
     pub(crate) decay: f32,
+}
+
+/// Dropout's numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct DropoutF32 {
+    pub(crate) key: [u32; 2],
+    /// Elements whose random word is below this are dropped.
+    pub(crate) threshold: u32,
+    /// 1 / (1 - rate).
+    pub(crate) scale: f32,
 }
 
 /// Optimizer state below this in magnitude is set to zero, so that decaying state never becomes denormal:

@@ -30,6 +30,7 @@ macro_rules! stamp_table {
             leaky_relu_gradient(slope: f32, h: &[f32], delta: &mut [f32]) = activation::leaky_relu_gradient;
             sigmoid_gradient(h: &[f32], delta: &mut [f32]) = activation::sigmoid_gradient;
             tanh_gradient(h: &[f32], delta: &mut [f32]) = activation::tanh_gradient;
+            dropout(rule: DropoutF32, position: [u32; 3], x: &mut [f32]) = dropout::dropout;
             softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::softmax;
             softmax_cross_entropy(call: CrossEntropy<'_>) = softmax::softmax_cross_entropy;
             log_softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::log_softmax;
@@ -62,8 +63,8 @@ macro_rules! stamp_table {
         use $crate::gemm::pack;
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
-        use $crate::generic::{activation, compress, convert, dense, math, optimizer, probe, relu, rows, softmax};
-        use $crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step};
+        use $crate::generic::{activation, compress, convert, dense, dropout, math, optimizer, probe, relu, rows, softmax};
+        use $crate::table::{AdamF32, DropoutF32, MomentumF32, RmsPropF32, SgdF32, Step};
         use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy, TransposeBytes};
         use $crate::view::{MatMut, MatRef};
 
@@ -234,6 +235,7 @@ macro_rules! stamp_table {
             leaky_relu_gradient,
             sigmoid_gradient,
             tanh_gradient,
+            dropout,
             softmax,
             softmax_cross_entropy,
             log_softmax,

@@ -217,6 +217,7 @@ pub(crate) static TABLE: Table = Table {
     leaky_relu_gradient: |slope, h, delta| activation::leaky_relu_gradient(Portable, slope, h, delta),
     sigmoid_gradient: |h, delta| activation::sigmoid_gradient(Portable, h, delta),
     tanh_gradient: |h, delta| activation::tanh_gradient(Portable, h, delta),
+    dropout: |rule, position, x| generic::dropout::dropout(Portable, rule, position, x),
     softmax: |x, y| softmax::softmax(Portable, x, y),
     softmax_cross_entropy: |call| softmax::softmax_cross_entropy(Portable, call),
     log_softmax: |x, y| softmax::log_softmax(Portable, x, y),

@@ -5,6 +5,7 @@ pub(crate) mod binary_cross_entropy;
 pub(crate) mod compress;
 pub(crate) mod convert;
 pub(crate) mod dense;
+pub(crate) mod dropout;
 pub(crate) mod math;
 pub(crate) mod optimizer;
 pub(crate) mod probe;

@@ -21,7 +21,8 @@ impl Kernels {
 
     /// Leaky ReLU in place, elementwise: `if x < 0 { slope x } else { x }` (Maas, Hannun and Ng, "Rectifier nonlinearities
     /// improve neural network acoustic models", 2013). The product is rounded once, and denormal where it is that small; NaN
-    /// and +inf pass; the sign of a zero is not fixed. Keras' slope is 0.3, PyTorch's 0.01.
+    /// and +inf pass; the sign of a zero is not fixed. Keras' layer has a slope of 0.3, its
+    /// function 0.2, PyTorch 0.01.
     ///
     /// ```
     /// let mut x = [-2.0, 0.0, 3.0];

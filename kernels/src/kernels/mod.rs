@@ -3,6 +3,7 @@
 mod activation;
 mod convert;
 mod dense;
+mod dropout;
 mod gemm;
 mod math;
 mod optimizer;
@@ -21,6 +22,7 @@ use crate::workspace::{PACKED_COLUMNS, PACKED_DEPTH, PACKED_ROWS};
 use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
+pub use dropout::Dropout;
 pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
 pub use packed::PackedB;
 pub use split::split;

@@ -8,6 +8,7 @@ mod activation;
 mod binary_cross_entropy;
 mod convert;
 mod dense;
+mod dropout;
 pub mod fma;
 mod gemm;
 mod lanes;
@@ -42,6 +43,7 @@ pub(crate) static TABLE: Table = Table {
     leaky_relu_gradient: activation::leaky_relu_gradient,
     sigmoid_gradient: activation::sigmoid_gradient,
     tanh_gradient: activation::tanh_gradient,
+    dropout: dropout::dropout,
     softmax: softmax::softmax,
     softmax_cross_entropy: softmax::softmax_cross_entropy,
     log_softmax: softmax::log_softmax,
