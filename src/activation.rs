@@ -50,6 +50,14 @@ impl Activation {
         }
     }
 
+    /// Whether the gradient looks at the sign of an output only.
+    pub(crate) fn gradient_is_by_sign(self) -> bool {
+        match self {
+            Activation::Linear | Activation::Relu | Activation::LeakyRelu(_) => true,
+            Activation::Sigmoid | Activation::Tanh => false,
+        }
+    }
+
     /// Takes `delta` back from the outputs `h` to the pre-activations, but for a ReLU, whose mask is part of the product
     /// that gave `delta`.
     pub(crate) fn gradient(self, kernels: Kernels, h: MatRef<'_>, mut delta: MatMut<'_>) {

@@ -16,6 +16,7 @@ pub mod error;
 pub mod hash;
 pub mod history;
 pub mod idx;
+pub mod loss;
 pub mod markup;
 mod memory;
 pub mod metrics;

@@ -7,6 +7,11 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Names `what` and its size.
 pub(crate) fn require(bytes: Option<usize>, what: &str) -> Result<()> {
+    require_or(bytes, what, "use smaller layers or a smaller batch")
+}
+
+/// The same where something else is to be done about it.
+pub(crate) fn require_or(bytes: Option<usize>, what: &str, fix: &str) -> Result<()> {
     // Reserving touches no page, so that asking costs nothing.
     if bytes.is_some_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok()) {
         return Ok(());
@@ -14,5 +19,5 @@ pub(crate) fn require(bytes: Option<usize>, what: &str) -> Result<()> {
     let size = bytes.map_or("more memory than can be addressed".into(), |bytes| {
         format!("{:.1} GB of memory, which this machine does not give", bytes as f64 / 1e9)
     });
-    Err(Error::failed(format!("{what} needs {size}; use smaller layers or a smaller batch")))
+    Err(Error::failed(format!("{what} needs {size}; {fix}")))
 }

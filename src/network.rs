@@ -114,7 +114,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, classes; with ReLU after each hidden layer.
+    /// A network of zeros for `sizes`: inputs, the hidden layers' outputs, outputs; with ReLU after each hidden layer.
     ///
     /// # Errors
     /// Where a size is 0, there are fewer than two, or the parameters do not fit into memory.
@@ -189,9 +189,14 @@ impl Network {
         self.layers[0].inputs()
     }
 
-    /// Columns of the output.
-    pub fn classes(&self) -> usize {
+    /// Columns of the output: one a class, or a single one, logistic, for two classes.
+    pub fn outputs(&self) -> usize {
         self.layers[self.layers.len() - 1].outputs()
+    }
+
+    /// How many classes it tells apart.
+    pub fn classes(&self) -> usize {
+        self.outputs().max(2)
     }
 
     /// The outputs of the hidden layers.

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 enum Stream {
     Init = 1,
     Shuffle = 2,
+    Dropout = 3,
 }
 
 /// The generator at a position.
@@ -30,6 +31,11 @@ fn mix(z: u64) -> u64 {
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// The key of the masks of layer `layer` (from 0), for a counter-based generator.
+pub fn dropout_key(seed: u64, layer: u64) -> u64 {
+    mix([Stream::Dropout as u64, layer].into_iter().fold(seed, |state, word| mix(state) ^ word))
 }
 
 /// Uniform below `n`, without bias (Lemire, "Fast Random Integer Generation in an Interval", 2019).
@@ -77,10 +83,12 @@ mod tests {
         assert_eq!(order, PINNED_ORDER_2);
         let mut draw = glorot_uniform(42, 0, 784, 128);
         assert_eq!([draw(), draw(), draw()].map(f32::to_bits), PINNED_INIT);
+        assert_eq!([(42, 0), (42, 1), (43, 0)].map(|(seed, layer)| dropout_key(seed, layer)), PINNED_KEYS);
     }
 
     const PINNED_ORDER_1: [u32; 10] = [3, 6, 0, 8, 9, 2, 4, 7, 5, 1];
     const PINNED_ORDER_2: [u32; 10] = [5, 6, 0, 2, 7, 9, 1, 4, 3, 8];
+    const PINNED_KEYS: [u64; 3] = [3561632980814912656, 13695231215689802098, 3752725826439804048];
     const PINNED_INIT: [u32; 3] = [1028467899, 1017665724, 1029361583];
 
     #[test]

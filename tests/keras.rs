@@ -7,6 +7,7 @@ mod mnist;
 use std::path::Path;
 
 use mnist_fast::activation::Activation;
+use mnist_fast::dataset::{Chosen, Selection};
 use mnist_fast::model_file::safetensors::Reader;
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
@@ -105,7 +106,7 @@ fn difference(a: &Network, b: &Network) -> f64 {
     }))
 }
 
-/// Softmax of the network's outputs, one row per example.
+/// Softmax of the network's outputs, or the logistic function of its only one, one row per example.
 fn probabilities(kernels: Kernels, network: &Network, examples: Examples<'_>) -> Vec<f32> {
     let mut workspace = Workspace::new();
     let rows = examples.len();
@@ -118,8 +119,12 @@ fn probabilities(kernels: Kernels, network: &Network, examples: Examples<'_>) ->
         layer.forward(kernels, input, output, &mut workspace).unwrap();
         x = y;
     }
+    if network.outputs() == 1 {
+        kernels.sigmoid(&mut x);
+        return x;
+    }
     let mut y = vec![0.0; x.len()];
-    let shape = (rows, network.classes());
+    let shape = (rows, network.outputs());
     let logits = MatRef::new(&x, shape.0, shape.1).unwrap();
     kernels.softmax(logits, MatMut::new(&mut y, shape.0, shape.1).unwrap()).unwrap();
     y
@@ -133,8 +138,14 @@ fn replay(name: &str, isa: Isa, bounds: [f64; 3]) {
     };
     let fixture = Fixture::open(name);
     let data = mnist::mnist();
-    let train = mnist::train(&data).range(0..fixture.number("images") as usize);
-    let test = mnist::test(&data).range(0..fixture.number("evaluate_images") as usize);
+    let (train, test) = (mnist::train(&data), mnist::test(&data));
+    let classes = fixture.0.metadata().get("classes").map(|classes| serde_json::from_str(classes).unwrap());
+    let chosen = classes.map(|classes| Chosen::new(classes).unwrap());
+    let [some_train, some_test] = [train, test].map(|all| chosen.as_ref().map(|c| c.select(all).unwrap()));
+    let train = some_train.as_ref().map_or(train, Selection::examples);
+    let test = some_test.as_ref().map_or(test, Selection::examples);
+    let train = train.range(0..fixture.number("images") as usize);
+    let test = test.range(0..fixture.number("evaluate_images") as usize);
     let settings = fixture.settings();
     let trainer = || Trainer::new(kernels, Team::new(2).unwrap(), fixture.network("init"), settings).unwrap();
     let close = |what: &str, found: f64, bound: f64| {
@@ -173,7 +184,7 @@ fn replay(name: &str, isa: Isa, bounds: [f64; 3]) {
     let test_loss = close("test losses", (found.loss() - test_loss).abs(), OUTPUTS);
     assert_eq!(found.accuracy() as f32, test_accuracy as f32, "{name}, {isa}");
 
-    let expected = fixture.f32s("probabilities", &[32, 10]);
+    let expected = fixture.f32s("probabilities", &[32, stepped.network().outputs()]);
     let found = probabilities(kernels, stepped.network(), test.range(0..32));
     let differences = found.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
     let probability = close("probabilities", largest(differences), OUTPUTS);
@@ -213,4 +224,9 @@ fn one_hidden_layer_sgd() {
 #[test]
 fn leaky_relu_tanh_and_sigmoid_rmsprop() {
     replay_everywhere("keras_784-8-8-8-10_rmsprop.safetensors");
+}
+
+#[test]
+fn one_sigmoid_output_for_two_classes() {
+    replay_everywhere("keras_784-8-1_rmsprop.safetensors");
 }

@@ -5,12 +5,12 @@ mod common;
 
 use common::layout::GUARD;
 use common::{Random, agree, all_isas, reference};
-use mnist_fast_kernels::{Adam, AdamW, Epsilon, Kernels, Momentum, RmsProp, Sgd};
+use mnist_fast_kernels::{Adam, AdamW, Dropout, Epsilon, Kernels, Momentum, RmsProp, Sgd};
 
 /// A kernel on slices of one length: three that it may write, two that it reads, bytes that it reads.
 type Elementwise = fn(Kernels, [&mut [f32]; 3], [&[f32]; 2], &[u8]);
 
-const KERNELS: [(&str, Elementwise); 21] = [
+const KERNELS: [(&str, Elementwise); 22] = [
     ("relu", |k, [x, ..], _, _| k.relu(x)),
     ("leaky relu", |k, [x, ..], _, _| k.leaky_relu(0.3, x)),
     ("sigmoid", |k, [x, ..], _, _| k.sigmoid(x)),
@@ -21,6 +21,7 @@ const KERNELS: [(&str, Elementwise); 21] = [
     ("leaky relu gradient", |k, [x, ..], [h, _], _| k.leaky_relu_gradient(0.3, h, x).unwrap()),
     ("sigmoid gradient", |k, [x, ..], [h, _], _| k.sigmoid_gradient(h, x).unwrap()),
     ("tanh gradient", |k, [x, ..], [h, _], _| k.tanh_gradient(h, x).unwrap()),
+    ("dropout", |k, [x, ..], _, _| k.dropout(&Dropout::new(0.5, 1).unwrap(), [1, 2, 3], x)),
     ("unit from u8", |k, [x, ..], _, bytes| k.unit_from_u8(bytes, x).unwrap()),
     ("scale u8", |k, [x, ..], _, bytes| k.scale_u8(bytes, 0.013, -0.4, x).unwrap()),
     ("binary cross-entropy", |k, [losses, ..], [z, t], _| {

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::dataset::{self, Chosen, Dataset, Selection};
+use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 
 use crate::args::{Args, Opt};
@@ -15,6 +16,12 @@ pub(crate) const DATA: Opt = Opt {
 };
 pub(crate) const NUM_CLASSES: Opt =
     Opt { name: "--num-classes", value: "N", help: "how many classes the labels have (default 10)" };
+pub(crate) const CLASSES: Opt = Opt {
+    name: "--classes",
+    value: "LIST",
+    help: "only some classes, such as 3,8 or Sneaker,Sandal: a network for these,\n\
+           numbered in this order; images are held out for validation before",
+};
 pub(crate) const VALIDATION: Opt = Opt {
     name: "--validation",
     value: "N",
@@ -48,6 +55,41 @@ pub(crate) struct Parts {
     pub(crate) validation: Range<usize>,
     /// Whether it was to be the first images that are for validation.
     pub(crate) validation_first: bool,
+}
+
+/// Examples as they are, or a copy of those of the chosen classes.
+pub(crate) enum Picked<'a> {
+    All(Examples<'a>),
+    Chosen(Selection),
+}
+
+impl<'a> Picked<'a> {
+    pub(crate) fn new(chosen: Option<&Chosen>, examples: Examples<'a>) -> Result<Self> {
+        Ok(match chosen {
+            None => Picked::All(examples),
+            Some(chosen) => Picked::Chosen(chosen.select(examples)?),
+        })
+    }
+
+    pub(crate) fn examples(&self) -> Examples<'_> {
+        match self {
+            Picked::All(examples) => *examples,
+            Picked::Chosen(selection) => selection.examples(),
+        }
+    }
+
+    /// Which of all examples each picked one is, where these are only some.
+    pub(crate) fn indices(&self) -> Option<&[usize]> {
+        match self {
+            Picked::All(_) => None,
+            Picked::Chosen(selection) => Some(selection.indices()),
+        }
+    }
+
+    /// Which of all examples the `i`-th picked one is.
+    pub(crate) fn index(&self, i: usize) -> usize {
+        self.indices().map_or(i, |indices| indices[i])
+    }
 }
 
 impl Source {

@@ -7,11 +7,11 @@ use mnist_fast::dataset::Dataset;
 use mnist_fast::draw::{self, Image, Tile};
 use mnist_fast::mistakes::{Mistake, worst};
 use mnist_fast::predict::Evaluation;
-use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 
+use super::data::Picked;
 use super::matrix;
-use super::model::{self, Options, class_name};
+use super::model::{self, Classes, Options, class_name};
 use super::outputs::{self, Run};
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine, thousands};
@@ -54,12 +54,21 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         outputs::check_report(report, path)?;
     }
     let model = model::load(path, "eval")?;
-    let data = options.open(&model, path)?;
-    let (examples, split) = options.examples(&data, &model)?;
-    let names = data.class_names.as_ref().or(model.class_names.as_ref());
+    let (data, classes) = options.open(&model, path)?;
+    let (all, split) = options.examples(&data, &model)?;
+    let picked = Picked::new(classes.chosen.as_ref(), all)?;
+    let examples = picked.examples();
+    let names = classes.names();
+    if examples.is_empty() {
+        return Err(Error::failed(format!(
+            "no image of {}, {split}, is of the classes of this model: {}; use another --split or --data",
+            data.name,
+            only(&classes)
+        )));
+    }
 
     let found = options.predictor(&model.network, examples.len())?.evaluate(examples)?;
-    let confusion = Confusion::new(data.classes, examples.labels, &found.classes);
+    let confusion = Confusion::new(model.network.classes(), examples.labels, &found.classes);
     let worst = worst(examples.labels, &found, mistakes);
     let mut wrote = None;
     if let Some(report) = &report {
@@ -67,8 +76,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             title: "Evaluation report",
             data: &data,
             network: &model.network,
-            class_names: names.map(Vec::as_slice),
-            evaluated: Some((split, examples, &found)),
+            names: classes.for_report(),
+            evaluated: Some((split, &picked, &found)),
             verdict: None,
             seconds: None,
             training: model.training.as_ref(),
@@ -86,13 +95,25 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         return csv_lines(&confusion, names).into_iter().try_for_each(output::line);
     }
     if json {
+        let numbered = |mistake: &Mistake| Mistake { index: picked.index(mistake.index), ..*mistake };
+        let worst: Vec<Mistake> = worst.iter().map(numbered).collect();
         return output::line(json_line(path, &data, split, names, &found, &confusion, &worst));
     }
-    head(&data, split, &found).into_iter().try_for_each(output::line)?;
-    class_table(&confusion, names).into_iter().try_for_each(output::line)?;
+    let what = match classes.chosen {
+        None => format!("{}, {split}: {} images", data.name, thousands(examples.len())),
+        Some(_) => format!(
+            "{}, {split}, only the classes of this model ({}): {} of {} images",
+            data.name,
+            only(&classes),
+            thousands(examples.len()),
+            thousands(all.len())
+        ),
+    };
+    head(what, &found).into_iter().try_for_each(output::line)?;
+    class_table(&confusion, &classes).into_iter().try_for_each(output::line)?;
     let options = draw::Options::of_stdout();
     output::line("")?;
-    match matrix::table(&confusion, options.ink) {
+    match matrix::table(&confusion, &classes.labels(confusion.classes()), options.ink) {
         Some(table) => {
             output::line("confusion matrix: rows are the truth, columns the prediction")?;
             table.into_iter().try_for_each(output::line)?;
@@ -106,18 +127,22 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         output::line(format_args!(
             "\nthe worst mistakes, of highest loss: image, truth as prediction, its probability"
         ))?;
-        draw::grid(&tiles(&worst, &data, examples, names), &options)
-            .into_iter()
-            .try_for_each(output::line)?;
+        draw::grid(&tiles(&worst, &data, &picked, names), &options).into_iter().try_for_each(output::line)?;
     }
     wrote.into_iter().try_for_each(output::line)
 }
 
-fn head(data: &Dataset, split: &str, found: &Evaluation) -> Vec<String> {
+/// What the model's classes are called, in a list.
+fn only(classes: &Classes) -> String {
+    let count = classes.names().map_or(0, Vec::len);
+    (0..count).map(|class| class_name(classes.names(), class)).collect::<Vec<_>>().join(", ")
+}
+
+fn head(what: String, found: &Evaluation) -> Vec<String> {
     let metrics = &found.metrics;
     let (low, high) = metrics.accuracy_ci95();
     vec![
-        format!("{}, {split}: {} images", data.name, thousands(metrics.count)),
+        what,
         format!(
             "accuracy {:.2} % (95 % interval {:.2} to {:.2}), {} right and {} wrong; loss {:.4}",
             100.0 * metrics.accuracy(),
@@ -131,11 +156,8 @@ fn head(data: &Dataset, split: &str, found: &Evaluation) -> Vec<String> {
     ]
 }
 
-fn class_table(confusion: &Confusion, names: Option<&Vec<String>>) -> Vec<String> {
-    let label = |class: usize| match names {
-        Some(_) => format!("{class} {}", class_name(names, class)),
-        None => class.to_string(),
-    };
+fn class_table(confusion: &Confusion, classes: &Classes) -> Vec<String> {
+    let label = |class: usize| classes.title(class);
     let width = (0..confusion.classes()).map(|class| label(class).chars().count()).max().unwrap_or(0).max(5);
     let figure = |figure: Option<f64>| figure.map_or("-".into(), |figure| format!("{figure:.4}"));
     let row = |name: String, class: ClassFigures| {
@@ -150,15 +172,15 @@ fn class_table(confusion: &Confusion, names: Option<&Vec<String>>) -> Vec<String
 fn tiles<'a>(
     worst: &[Mistake],
     data: &Dataset,
-    examples: Examples<'a>,
+    picked: &'a Picked<'a>,
     names: Option<&Vec<String>>,
 ) -> Vec<Tile<'a>> {
-    let len = data.rows * data.cols;
+    let (examples, len) = (picked.examples(), data.rows * data.cols);
     let tile = |mistake: &Mistake| Tile {
         image: Image::new(&examples.images[mistake.index * len..][..len], data.rows, data.cols),
         caption: format!(
             "#{}: {} as {} {:.2}",
-            mistake.index,
+            picked.index(mistake.index),
             class_name(names, mistake.truth),
             class_name(names, mistake.prediction),
             mistake.probability

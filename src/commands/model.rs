@@ -6,11 +6,12 @@ use std::io::Read;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::dataset::{self, Chosen, Dataset};
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
 use mnist_fast::picture;
 use mnist_fast::predict::{Predictor, Settings};
+use mnist_fast::report::Names;
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels};
@@ -119,15 +120,16 @@ impl Options {
         self.data.is_some() || self.num_classes.is_some() || self.part.is_some()
     }
 
-    /// Opens the dataset, which must be of the model's shape.
-    pub(crate) fn open(&self, model: &Model, path: &Path) -> Result<Dataset> {
+    /// Opens the dataset, which must be of the model's shape, and says which of its classes the model knows.
+    pub(crate) fn open(&self, model: &Model, path: &Path) -> Result<(Dataset, Classes)> {
         let name = self.data.as_deref().or(trained_on(model)).unwrap_or("mnist");
         let network = &model.network;
         // A folder does not say how many classes it has, but the model does.
         let known = dataset::known::find(name).is_some();
         let folder_names =
             ["classes.txt", "class-names.txt"].iter().any(|f| Path::new(name).join(f).exists());
-        let classes = network.classes();
+        let chosen = chosen(model, path)?;
+        let classes = chosen.as_ref().map_or(network.classes(), |(_, of)| *of);
         let implied = (!known && !folder_names && (2..=256).contains(&classes)).then_some(classes);
         let data = dataset::open(name, self.num_classes.or(implied))?;
         data.notices.iter().for_each(output::stderr);
@@ -143,7 +145,8 @@ impl Options {
                 data.classes
             )));
         }
-        Ok(data)
+        let classes = Classes::new(chosen.map(|(chosen, _)| chosen), &data, model);
+        Ok((data, classes))
     }
 
     /// The part of the data that was asked for, and what it is called.
@@ -180,6 +183,86 @@ impl Options {
             },
         })
     }
+}
+
+/// The classes that a model knows, and what they are called.
+pub(crate) struct Classes {
+    /// Where these are only some of the dataset's.
+    pub(crate) chosen: Option<Chosen>,
+    names: Option<Vec<String>>,
+    /// Whether the names are other than the labels.
+    named: bool,
+}
+
+impl Classes {
+    fn new(chosen: Option<Chosen>, data: &Dataset, model: &Model) -> Self {
+        let (names, named) = match &chosen {
+            Some(chosen) => (Some(chosen.names(data.class_names.as_ref())), data.class_names.is_some()),
+            None => {
+                let names = data.class_names.clone().or(model.class_names.clone());
+                let named = names.is_some();
+                (names, named)
+            }
+        };
+        Classes { chosen, names, named }
+    }
+
+    /// One for each, where there are any.
+    pub(crate) fn names(&self) -> Option<&Vec<String>> {
+        self.names.as_ref()
+    }
+
+    /// The same for a report.
+    pub(crate) fn for_report(&self) -> Names<'_> {
+        Names {
+            labels: self.chosen.as_ref().map(Chosen::labels),
+            names: self.names.as_deref().filter(|_| self.named),
+        }
+    }
+
+    /// Whether they have names and not only labels.
+    pub(crate) fn named(&self) -> bool {
+        self.named
+    }
+
+    /// The label of a class in the data.
+    pub(crate) fn label(&self, class: usize) -> usize {
+        self.chosen.as_ref().map_or(class, |chosen| usize::from(chosen.labels()[class]))
+    }
+
+    /// Its label, and its name where it has one.
+    pub(crate) fn title(&self, class: usize) -> String {
+        match self.named {
+            true => format!("{} {}", self.label(class), class_name(self.names(), class)),
+            false => self.label(class).to_string(),
+        }
+    }
+
+    /// The labels of all of `count` classes.
+    pub(crate) fn labels(&self, count: usize) -> Vec<usize> {
+        (0..count).map(|class| self.label(class)).collect()
+    }
+}
+
+/// The classes that the model's record says it was trained on, where not on all, and how many the data had.
+fn chosen(model: &Model, path: &Path) -> Result<Option<(Chosen, usize)>> {
+    let record = model.training.as_ref();
+    let get = |key| record.and_then(|training| training.get(key)).filter(|value| !value.is_null());
+    let Some(list) = get("classes") else { return Ok(None) };
+    let label = |value: &Value| value.as_u64().and_then(|label| u8::try_from(label).ok());
+    let labels: Option<Vec<u8>> = list.as_array().and_then(|list| list.iter().map(label).collect());
+    let of = get("dataset_classes").and_then(Value::as_u64).and_then(|of| usize::try_from(of).ok());
+    let fits = |(chosen, of): &(Chosen, usize)| {
+        chosen.len() == model.network.classes()
+            && chosen.labels().iter().all(|label| usize::from(*label) < *of)
+    };
+    labels.and_then(Chosen::new).zip(of).filter(fits).map(Some).ok_or_else(|| {
+        Error::failed(format!(
+            "{} says that it was trained on some classes, but its record of them does not fit its {} classes; train it again",
+            path.display(),
+            model.network.classes()
+        ))
+    })
 }
 
 /// The model file at `path`, for the command `command`.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mnist_fast::activation::Activation;
+use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::{Error, Result};
 
@@ -18,10 +19,39 @@ pub(crate) const ACTIVATION: Opt = Opt {
            leaky-relu:0.01",
 };
 
+pub(crate) const LOSS: Opt = Opt {
+    name: "--loss",
+    value: "NAME",
+    help: "sparse-categorical (default), categorical (by one-hot vectors: the same\n\
+           bits), or binary: one sigmoid output for two classes",
+};
+
+pub(crate) const DROPOUT: Opt = Opt {
+    name: "--dropout",
+    value: "RATE",
+    help: "drop this share of each hidden layer's outputs in training, such as 0.2;\n\
+           or one for each layer, such as 0.2,0.5",
+};
+
+/// Reads `--dropout`: a rate for all hidden layers or one for each.
+pub(crate) fn parse_dropout(args: &mut Args) -> Result<Option<Vec<f64>>> {
+    let rate = |text: &str| text.trim().parse().ok().filter(|rate: &f64| (0.0..1.0).contains(rate));
+    args.parse("--dropout", "a rate from 0 to below 1, or one for each hidden layer, by commas", |text| {
+        text.split(',').map(rate).collect()
+    })
+}
+
+/// A rate for each of `hidden` layers.
+pub(crate) fn dropout_rates(given: &[f64], hidden: usize) -> Result<Vec<f64>> {
+    check_count("--dropout", given.len(), hidden)?;
+    Ok(given.iter().copied().cycle().take(hidden).collect())
+}
+
 /// What these options ask for.
 pub(crate) struct Layers {
     hidden: Option<Vec<usize>>,
     activations: Option<Vec<Activation>>,
+    pub(crate) loss: Option<Loss>,
 }
 
 impl Layers {
@@ -32,26 +62,34 @@ impl Layers {
             &format!("{}, or one for each hidden layer, by commas", Activation::NAMES),
             Activation::parse_list,
         )?;
-        Ok(Layers { hidden, activations })
+        let loss = args.value("--loss", Loss::NAMES)?;
+        Ok(Layers { hidden, activations, loss })
     }
 
     /// Whether any was given.
     pub(crate) fn given(&self) -> bool {
-        self.hidden.is_some() || self.activations.is_some()
+        self.hidden.is_some() || self.activations.is_some() || self.loss.is_some()
     }
 
-    /// A network for `inputs` and `classes`, whose weights `make` gives.
+    /// A network for `inputs` and `classes`, whose weights `make` gives; `fix` is what to do about another number of classes.
     pub(crate) fn network(
         &self,
         inputs: usize,
         classes: usize,
+        fix: &str,
         make: impl FnOnce(&[usize]) -> Result<Network>,
     ) -> Result<Network> {
         let hidden = self.hidden.clone().unwrap_or(vec![128, 128]);
         if let Some(activations) = &self.activations {
             check_count("--activation", activations.len(), hidden.len())?;
         }
-        let network = make(&[&[inputs], &hidden[..], &[classes]].concat())?;
+        let loss = self.loss.unwrap_or(Loss::SparseCategorical);
+        if loss == Loss::Binary && classes != 2 {
+            return Err(Error::usage(format!(
+                "--loss binary is for two classes, but there are {classes}; {fix}"
+            )));
+        }
+        let network = make(&[&[inputs], &hidden[..], &[loss.outputs(classes)]].concat())?;
         match &self.activations {
             Some(activations) => network.with_activations(activations),
             None => Ok(network),
@@ -65,6 +103,13 @@ impl Layers {
             return Err(Error::failed(format!(
                 "{path} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
                 network.hidden()
+            )));
+        }
+        let outputs = network.outputs();
+        if let Some(loss) = self.loss.filter(|loss| !loss.fits(outputs)) {
+            return Err(Error::failed(format!(
+                "{path} has {outputs} output{}, which --loss {loss} does not fit; leave --loss out",
+                if outputs == 1 { "" } else { "s" }
             )));
         }
         if let Some(activations) = &self.activations {

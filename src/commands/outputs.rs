@@ -8,13 +8,13 @@ use mnist_fast::dataset::{self, Dataset, Origin};
 use mnist_fast::history::Epoch;
 use mnist_fast::network::Network;
 use mnist_fast::predict::Evaluation;
-use mnist_fast::report::{self, Evaluated, Page};
+use mnist_fast::report::{self, Evaluated, Names, Page};
 use mnist_fast::target::Target;
-use mnist_fast::train::Examples;
 use mnist_fast::units::utc;
 use mnist_fast::{Error, Result};
 use serde_json::{Map, Value};
 
+use super::data::Picked;
 use super::info;
 use super::log::Log;
 use crate::args::{Args, Opt};
@@ -179,9 +179,9 @@ pub(crate) struct Run<'a> {
     pub(crate) title: &'a str,
     pub(crate) data: &'a Dataset,
     pub(crate) network: &'a Network,
-    pub(crate) class_names: Option<&'a [String]>,
+    pub(crate) names: Names<'a>,
     /// Which images the network was asked about, and what it said.
-    pub(crate) evaluated: Option<(&'a str, Examples<'a>, &'a Evaluation)>,
+    pub(crate) evaluated: Option<(&'a str, &'a Picked<'a>, &'a Evaluation)>,
     pub(crate) verdict: Option<String>,
     pub(crate) seconds: Option<f64>,
     /// The settings of the training, as a JSON object.
@@ -199,7 +199,8 @@ impl Run<'_> {
             [network.inputs()].into_iter().chain(network.layers().iter().map(|layer| layer.outputs()));
         let widths: Vec<String> = widths.map(|width| width.to_string()).collect();
         let parameters = thousands(network.parameters());
-        let name = clean(&data.name);
+        let some = self.names.labels.map(|labels| format!(", {} of {} classes", labels.len(), data.classes));
+        let name = clean(&data.name) + &some.unwrap_or_default();
         let subtitle = format!("{name}, {}, {parameters} parameters", widths.join("-"));
         let mut configuration = settings(self.training.and_then(Value::as_object));
         configuration.extend(self.more.iter().map(|(name, value)| ((*name).to_owned(), clean(value))));
@@ -211,12 +212,13 @@ impl Run<'_> {
             history,
             verdict: self.verdict.clone(),
             seconds: self.seconds,
-            evaluated: self.evaluated.map(|(split, examples, found)| Evaluated {
+            evaluated: self.evaluated.map(|(split, picked, found)| Evaluated {
                 split,
-                examples,
+                examples: picked.examples(),
                 size: (data.rows, data.cols),
-                classes: data.classes,
-                names: self.class_names,
+                classes: network.classes(),
+                names: self.names,
+                indices: picked.indices(),
                 found,
             }),
             configuration,
@@ -249,12 +251,15 @@ fn clean(text: &str) -> String {
 }
 
 /// The settings in the order in which people think of them, then what else there is.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 19] = [
     "data",
+    "classes",
+    "dataset_classes",
     "validation",
     "validation_from",
     "hidden",
     "activation",
+    "dropout",
     "loss",
     "optimizer",
     "lr",
@@ -310,11 +315,11 @@ mod tests {
         let rows: Vec<String> = found.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         let expected = [
             "data: mnist",
+            "classes: 1, 2",
             "hidden: none",
             "lr: 0.001",
             "epochs: 3",
             "shuffle: no",
-            "classes: 1, 2",
             "new thing: {\"a\":1}",
         ];
         assert_eq!(rows, expected);

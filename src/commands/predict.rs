@@ -125,7 +125,7 @@ struct Origin<'a> {
 impl Run<'_> {
     /// One image of the data, as the tutorial prints it.
     fn index(&mut self, index: usize, path: &Path) -> Result<()> {
-        let data = self.options.open(self.model, path)?;
+        let (data, classes) = self.options.open(self.model, path)?;
         let (examples, split) = self.options.examples(&data, self.model)?;
         let count = examples.len();
         if index >= count {
@@ -135,26 +135,43 @@ impl Run<'_> {
                 count - 1
             )));
         }
-        let names = data.class_names.as_ref().or(self.model.class_names.as_ref());
+        let names = classes.names();
         let one = examples.range(index..index + 1);
-        let truth = usize::from(one.labels[0]);
+        let label = one.labels[0];
+        // A model of some classes only need not know it.
+        let truth = match &classes.chosen {
+            None => Some(usize::from(label)),
+            Some(chosen) => chosen.position(label),
+        };
         let probabilities = self.predictor.one(one.images)?;
         if self.json {
             let line = JsonLine::new().with("dataset", data.name.as_str()).with("split", split);
             let line = line.with("index", index).with("truth", truth);
+            let line = match classes.chosen {
+                None => line,
+                Some(_) => line.with("truth_label", label),
+            };
             return output::line(with_prediction(line, names, probabilities).finish());
         }
         let image = Image::new(one.images, data.rows, data.cols);
         draw::image(image, &draw::Options::of_stdout()).into_iter().try_for_each(output::line)?;
-        let one_hot: Vec<&str> = (0..data.classes).map(|c| if c == truth { "1" } else { "0" }).collect();
-        let name = names.map_or(String::new(), |_| format!(" {}", class_name(names, truth)));
-        output::line(format_args!("truth: {truth}{name}  [{}]", one_hot.join(" ")))?;
+        match truth {
+            Some(truth) => {
+                let one_hot = (0..probabilities.len()).map(|c| if c == truth { "1" } else { "0" });
+                let one_hot = one_hot.collect::<Vec<_>>().join(" ");
+                output::line(format_args!("truth: {}  [{one_hot}]", classes.title(truth)))?;
+            }
+            None => {
+                let name = data.class_names.as_ref().map_or(String::new(), |_| {
+                    format!(" {}", class_name(data.class_names.as_ref(), label.into()))
+                });
+                output::line(format_args!("truth: {label}{name}, which is no class of this model"))?;
+            }
+        }
         for (class, probability) in probabilities.iter().enumerate() {
-            let class = match names {
-                None => format!("digit: {class}"),
-                Some(_) => format!("class: {class} {}", class_name(names, class)),
-            };
-            output::line(format_args!("{class}  probability: {}", as_numpy(*probability)))?;
+            let kind = if classes.named() { "class" } else { "digit" };
+            let class = classes.title(class);
+            output::line(format_args!("{kind}: {class}  probability: {}", as_numpy(*probability)))?;
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     style: Style,
     epochs: usize,
     classes: usize,
+    /// The classes that were chosen, where not all are trained on.
+    pub(crate) only: Option<String>,
     /// Training and validation loss per epoch, for the closing words.
     losses: Vec<(f64, f64)>,
     /// The last training accuracy against that of guessing.
@@ -34,7 +36,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(style: Style, epochs: usize, classes: usize) -> Self {
-        Report { style, epochs, classes, losses: vec![], learned: true }
+        Report { style, epochs, classes, only: None, losses: vec![], learned: true }
     }
 
     /// Before the first epoch.
@@ -46,6 +48,7 @@ impl Report {
         data: &Dataset,
         train: Examples<'_>,
         validation: Option<Examples<'_>>,
+        test: Option<Examples<'_>>,
         network: &Network,
         config: JsonLine,
     ) -> Vec<String> {
@@ -58,8 +61,7 @@ impl Report {
                 info::portable()
             ));
         }
-        let (validation, test) =
-            (validation.map_or(0, |v| v.len()), data.test.as_ref().map_or(0, |t| t.len()));
+        let [validation, test] = [validation, test].map(|part| part.map_or(0, |part| part.len()));
         match self.style {
             Style::Quiet => vec![],
             Style::Json => vec![
@@ -73,7 +75,7 @@ impl Report {
                     .with("train_images", train.len())
                     .with("validation_images", validation)
                     .with("test_images", test)
-                    .with("classes", data.classes)
+                    .with("classes", self.classes)
                     .with("parameters", network.parameters())
                     .with_object("config", config)
                     .finish(),
@@ -93,14 +95,15 @@ impl Report {
                         if threads == 1 { "" } else { "s" }
                     ),
                     format!(
-                        "{}: {} training, {} validation and {} test images of {} x {}, {} classes",
+                        "{}: {} training, {} validation and {} test images of {} x {}, {} classes{}",
                         data.name,
                         thousands(train.len()),
                         thousands(validation),
                         thousands(test),
                         data.rows,
                         data.cols,
-                        data.classes
+                        self.classes,
+                        self.only.as_ref().map_or(String::new(), |only| format!(": {only}"))
                     ),
                     format!("network: {}, {} parameters", sizes.join("-"), thousands(network.parameters())),
                 ]

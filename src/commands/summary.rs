@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mnist_fast::activation::Activation;
+use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::{Result, model_file};
 
@@ -21,6 +22,7 @@ Usage: mnist-fast summary [MODEL] [options]
 pub(crate) const OPTIONS: &[Opt] = &[
     network::HIDDEN,
     network::ACTIVATION,
+    network::LOSS,
     Opt { name: "--inputs", value: "N", help: "pixels of an image (default 784)" },
     Opt { name: "--num-classes", value: "N", help: "classes (default 10)" },
 ];
@@ -39,10 +41,17 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             }
             model_file::load(Path::new(&path))?.network
         }
-        None => layers.network(inputs.unwrap_or(784), classes.unwrap_or(10), Network::zeros)?,
+        None => {
+            let usual = if layers.loss == Some(Loss::Binary) { 2 } else { 10 };
+            let fix = "give --num-classes 2 or another loss";
+            layers.network(inputs.unwrap_or(784), classes.unwrap_or(usual), fix, Network::zeros)?
+        }
     };
     output::line(table(&network))?;
     // The tutorial's table says nothing of activations; of others than its own we do.
+    if network.outputs() == 1 {
+        output::line("Activation of the output: sigmoid")?;
+    }
     let activations = network.activations();
     match activations.iter().any(|activation| *activation != Activation::Relu) {
         true => {

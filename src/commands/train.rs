@@ -5,19 +5,21 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use mnist_fast::activation::Activation;
-use mnist_fast::dataset::Dataset;
+use mnist_fast::dataset::{Chosen, Dataset};
 use mnist_fast::error::Kind;
 use mnist_fast::history::Epoch;
+use mnist_fast::loss::Loss;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
+use mnist_fast::report::Names;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
-use super::data::{self, Source};
+use super::data::{self, Picked, Source};
 use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
@@ -37,10 +39,13 @@ Usage: mnist-fast train [options]
 pub(crate) const OPTIONS: &[Opt] = &[
     data::DATA,
     data::NUM_CLASSES,
+    data::CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
     network::HIDDEN,
     network::ACTIVATION,
+    network::LOSS,
+    network::DROPOUT,
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
@@ -77,7 +82,9 @@ pub(crate) const SPARSE_BELOW: f64 = 0.7;
 /// What the options ask for, before the data is known.
 struct Plan {
     source: Source,
+    classes: Option<String>,
     layers: Layers,
+    dropout: Option<Vec<f64>>,
     optimizer: Optimizer,
     batch_size: usize,
     epochs: usize,
@@ -104,9 +111,24 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let data = plan.source.open()?;
     let parts = plan.source.split(data.train.len())?;
     let all = Examples { images: data.train.images(), labels: data.train.labels() };
-    let train = all.range(parts.train);
-    let validation = (!parts.validation.is_empty()).then(|| all.range(parts.validation));
-    let network = plan.network(&data)?;
+    let held_out = parts.validation.len();
+    let chosen = plan.classes.as_ref().map(|text| Chosen::parse(text, &data)).transpose()?;
+    let picked_train = Picked::new(chosen.as_ref(), all.range(parts.train))?;
+    let picked_validation = Picked::new(chosen.as_ref(), all.range(parts.validation))?;
+    let test = data.test.as_ref().map(|test| Examples { images: test.images(), labels: test.labels() });
+    let picked_test = test.map(|test| Picked::new(chosen.as_ref(), test)).transpose()?;
+    let train = picked_train.examples();
+    let validation = Some(picked_validation.examples()).filter(|part| !part.is_empty());
+    let test = picked_test.as_ref().map(Picked::examples).filter(|part| !part.is_empty());
+    let classes = chosen.as_ref().map_or(data.classes, Chosen::len);
+    let chosen_names = chosen.as_ref().map(|chosen| chosen.names(data.class_names.as_ref()));
+    if let Some(names) = &chosen_names {
+        require_every_class(names, train)?;
+    }
+    let network = plan.network(&data, classes)?;
+    let hidden = network.hidden().len();
+    let dropout = plan.dropout.as_ref().map(|rates| network::dropout_rates(rates, hidden)).transpose()?;
+    let loss = plan.layers.loss.unwrap_or(Loss::default_for(network.outputs()));
     // A thread beyond the batch would have no image.
     let threads = plan
         .threads
@@ -124,16 +146,23 @@ pub(crate) fn run(args: Args) -> Result<()> {
         sparse: plan.sparse.unwrap_or_else(|| density(train) < SPARSE_BELOW),
     };
 
-    let mut report = Report::new(plan.style, plan.epochs, data.classes);
+    let mut report = Report::new(plan.style, plan.epochs, classes);
+    report.only = chosen_names.as_ref().map(|names| names.join(", "));
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() };
     let from = if parts.validation_first { "first" } else { "last" };
-    let validation_from = (validation.map_or(0, |v| v.len()), from);
-    let config = || plan.config(&network, validation_from);
-    pipe.print(report.start(&plan.kernels, threads, &data, train, validation, &network, config()))?;
+    let config = || {
+        let config = plan.config(&network, (held_out, from)).with("loss", loss.to_string());
+        let config = config.with("dropout", dropout.clone());
+        let config = config.with("classes", chosen.as_ref().map(|chosen| chosen.labels().to_vec()));
+        config.with("dataset_classes", data.classes)
+    };
+    pipe.print(report.start(&plan.kernels, threads, &data, train, validation, test, &network, config()))?;
     let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
-    let test = data.test.as_ref().map(|test| Examples { images: test.images(), labels: test.labels() });
-    let mut trainer = Trainer::new(plan.kernels, team, network, settings)?;
+    let mut trainer = Trainer::new(plan.kernels, team, network, settings)?.with_loss(loss)?;
+    if let Some(rates) = &dropout {
+        trainer = trainer.with_dropout(rates)?;
+    }
     outputs.start()?;
     trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
     for epoch in 1..=plan.epochs {
@@ -156,22 +185,31 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let network = trainer.network().clone();
         model_file::save(
             path,
-            &Model { network, class_names: data.class_names.clone(), training: Some(training.clone()) },
+            &Model {
+                network,
+                class_names: chosen_names.clone().or_else(|| data.class_names.clone()),
+                training: Some(training.clone()),
+            },
         )?;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let asked = test.map(|test| ("test", test)).or(validation.map(|validation| ("validation", validation)));
-    let found = asked.filter(|_| outputs.report()).map(|(split, examples)| {
+    let asked = picked_test.as_ref().filter(|_| test.is_some()).map(|test| ("test", test));
+    let asked = asked.or(validation.map(|_| ("validation", &picked_validation)));
+    let found = asked.filter(|_| outputs.report()).map(|(split, picked)| {
         let settings = predict::Settings { kernels: plan.kernels, threads, sparse: plan.sparse };
-        Ok((split, examples, Predictor::new(trainer.network(), settings)?.evaluate(examples)?))
+        Ok((split, picked, Predictor::new(trainer.network(), settings)?.evaluate(picked.examples())?))
     });
+    let names = Names {
+        labels: chosen.as_ref().map(Chosen::labels),
+        names: data.class_names.as_ref().map(|all| chosen_names.as_ref().unwrap_or(all).as_slice()),
+    };
     let written = found.transpose().and_then(|found| {
         outputs.finish(&Run {
             title: "Training report",
             data: &data,
             network: trainer.network(),
-            class_names: data.class_names.as_deref(),
-            evaluated: found.as_ref().map(|(split, examples, found)| (*split, *examples, found)),
+            names,
+            evaluated: found.as_ref().map(|(split, picked, found)| (*split, *picked, found)),
             verdict: report.verdict(),
             seconds: Some(seconds),
             training: Some(&training),
@@ -186,6 +224,19 @@ pub(crate) fn run(args: Args) -> Result<()> {
     };
     pipe.print(report.end(tested, &sha256, seconds, plan.save.as_deref(), wrote))?;
     failure.map_or(Ok(()), Err)
+}
+
+/// Refuses chosen classes that no training image is of: nothing could be learned of them.
+fn require_every_class(names: &[String], train: Examples<'_>) -> Result<()> {
+    let absent =
+        (0..names.len()).find(|class| !train.labels.iter().any(|label| usize::from(*label) == *class));
+    match absent {
+        None => Ok(()),
+        Some(class) => Err(Error::failed(format!(
+            "no training image is of class {}; leave it out of --classes",
+            names[class]
+        ))),
+    }
 }
 
 /// Standard output: whoever closes it ends the run quietly, unless a model is still to be saved.
@@ -247,7 +298,9 @@ impl Plan {
         })?;
         let plan = Plan {
             source,
+            classes: args.value("--classes", "classes such as 3,8")?,
             layers,
+            dropout: network::parse_dropout(&mut args)?,
             optimizer,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
@@ -315,24 +368,24 @@ impl Plan {
     }
 
     /// The network to start from.
-    fn network(&self, data: &Dataset) -> Result<Network> {
+    fn network(&self, data: &Dataset, classes: usize) -> Result<Network> {
         let inputs = data.rows * data.cols;
         let Some(path) = &self.init else {
             let make = |sizes: &[usize]| Network::glorot_uniform(sizes, self.seed);
-            return self.layers.network(inputs, data.classes, make);
+            let fix = "choose two with --classes, such as --classes 3,8, or another loss";
+            return self.layers.network(inputs, classes, fix, make);
         };
         let network = model_file::load(path)?.network;
         let found = (network.inputs(), network.classes());
-        if found != (inputs, data.classes) {
+        if found != (inputs, classes) {
             return Err(Error::failed(format!(
-                "{} takes {} inputs to {} classes, but {} has images of {} x {} and {} classes; it needs a model of that shape",
+                "{} takes {} inputs to {} classes, but {} has images of {} x {} and {classes} classes; it needs a model of that shape",
                 path.display(),
                 found.0,
                 found.1,
                 data.name,
                 data.rows,
-                data.cols,
-                data.classes
+                data.cols
             )));
         }
         self.layers.check(&network, path)?;

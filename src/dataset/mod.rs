@@ -11,6 +11,7 @@
 #[cfg(feature = "bundled-mnist")]
 mod bundled;
 mod cache;
+mod chosen;
 mod classes;
 mod file;
 mod folder;
@@ -26,6 +27,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use cache::CacheDir;
+pub use chosen::{Chosen, Selection};
 pub use split::Split;
 pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints};
 

@@ -56,7 +56,7 @@ pub fn save(path: &Path, model: &Model) -> Result<()> {
     if training.as_ref().is_some_and(|training| !training.is_object()) {
         return Err(refused("its training configuration is no JSON object".into()));
     }
-    let sizes = [&[network.inputs()], &network.hidden()[..], &[network.classes()]].concat();
+    let sizes = [&[network.inputs()], &network.hidden()[..], &[network.outputs()]].concat();
     let mut metadata = BTreeMap::from([
         ("activation", Activation::list(&network.activations())),
         ("architecture", architecture(&sizes)),
@@ -255,7 +255,8 @@ fn metadata(metadata: &BTreeMap<String, String>, sizes: &[usize]) -> Checked<Des
         ));
     }
     let class_names = get("class_names").map(|text| {
-        let classes = sizes[sizes.len() - 1];
+        // A single output is for two classes.
+        let classes = sizes[sizes.len() - 1].max(2);
         serde_json::from_str::<Vec<String>>(text).ok().filter(|names| names.len() == classes).ok_or_else(|| {
             format!(
                 "has the class names {}, where a JSON list of {classes} strings was expected; save it again",

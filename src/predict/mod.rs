@@ -94,9 +94,9 @@ pub struct Predictor<'a> {
 /// What a network says of images.
 #[derive(Clone, Copy, Debug)]
 pub struct Predicted<'a> {
-    /// Images x classes: the last layer's output.
+    /// Images x outputs: the last layer's output.
     pub logits: MatRef<'a>,
-    /// Images x classes: the softmax of the logits.
+    /// Images x classes: the softmax of the logits; of a single one, the logistic function of `-z` and of `z`.
     pub probabilities: &'a [f32],
     /// The most probable class of each image; of equal ones the first.
     pub classes: &'a [u32],
@@ -154,7 +154,7 @@ impl<'a> Predictor<'a> {
         // SAFETY: nobody else is there: `self` is borrowed to be written.
         let to = unsafe { self.results.write(0..1) };
         let logits = room.forward(&self.prepared, way, image, to.logits);
-        self.prepared.softmax(logits, to.probabilities);
+        self.prepared.probabilities(logits, to.probabilities);
         if has_nan(to.probabilities) {
             return Err(not_numbers(0));
         }
@@ -199,8 +199,8 @@ impl<'a> Predictor<'a> {
                 // SAFETY: the thread's own images, and so is what is said of them.
                 let to = unsafe { results.write(range.clone()) };
                 let logits = room.forward(prepared, way, block, to.logits);
-                prepared.softmax(logits, to.probabilities);
-                prepared.argmax(logits, to.classes);
+                prepared.probabilities(logits, to.probabilities);
+                prepared.classes(logits, to.probabilities, to.classes);
                 if let Some(labels) = labels {
                     room.losses(prepared, logits, &labels[range.clone()], to.losses);
                 }

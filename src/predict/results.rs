@@ -13,7 +13,9 @@ use crate::shared::SharedBuffer;
 /// One row or number per image.
 pub(super) struct Results {
     images: usize,
-    /// Of a row of logits or probabilities.
+    /// Of a row of logits.
+    outputs: usize,
+    /// Of a row of probabilities.
     width: usize,
     logits: SharedBuffer<f32>,
     probabilities: SharedBuffer<f32>,
@@ -32,14 +34,15 @@ pub(super) struct Part<'a> {
 impl Results {
     /// Room for `images`.
     pub(super) fn new(network: &Network, images: usize) -> Self {
-        Results::of_width(network.classes(), images)
+        Results::of_widths(network.outputs(), network.classes(), images)
     }
 
-    fn of_width(width: usize, images: usize) -> Self {
+    fn of_widths(outputs: usize, width: usize, images: usize) -> Self {
         Results {
             images,
+            outputs,
             width,
-            logits: SharedBuffer::new(images * width),
+            logits: SharedBuffer::new(images * outputs),
             probabilities: SharedBuffer::new(images * width),
             classes: SharedBuffer::new(images),
             losses: SharedBuffer::new(images),
@@ -49,9 +52,10 @@ impl Results {
     /// Makes room for `images`, if there were never so many.
     pub(super) fn reserve(&mut self, images: usize) -> Result<()> {
         if images > self.images {
-            let bytes = self.width.checked_mul(8).and_then(|bytes| (bytes + 8).checked_mul(images));
+            let numbers = self.outputs.checked_add(self.width).and_then(|numbers| numbers.checked_add(2));
+            let bytes = numbers.and_then(|numbers| numbers.checked_mul(4)?.checked_mul(images));
             memory::require(bytes, &format!("what a network says of {images} images"))?;
-            *self = Results::of_width(self.width, images);
+            *self = Results::of_widths(self.outputs, self.width, images);
         }
         Ok(())
     }
@@ -61,21 +65,21 @@ impl Results {
     /// # Safety
     /// No other reference to these images' results lives as long as this one.
     pub(super) unsafe fn write(&self, range: Range<usize>) -> Part<'_> {
-        let rows = range.start * self.width..range.end * self.width;
+        let rows = |width: usize| range.start * width..range.end * width;
         // SAFETY: as the caller vouches.
         unsafe {
             Part {
-                logits: self.logits.write(rows.clone()),
-                probabilities: self.probabilities.write(rows),
+                logits: self.logits.write(rows(self.outputs)),
+                probabilities: self.probabilities.write(rows(self.width)),
                 classes: self.classes.write(range.clone()),
-                losses: self.losses.write(range),
+                losses: self.losses.write(range.clone()),
             }
         }
     }
 
     /// What was written of the first `images`.
     pub(super) fn predicted(&self, images: usize) -> Result<Predicted<'_>> {
-        let logits = MatRef::new(self.logits.part(0..images * self.width), images, self.width)
+        let logits = MatRef::new(self.logits.part(0..images * self.outputs), images, self.outputs)
             .map_err(|error| Error::failed(error.to_string()))?;
         let classes = self.classes.part(0..images);
         Ok(Predicted { logits, probabilities: self.probabilities(images), classes })

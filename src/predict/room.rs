@@ -62,15 +62,38 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    pub(super) fn softmax(&self, logits: MatRef<'_>, probabilities: &mut [f32]) {
+    /// Whether there is one logit for two classes.
+    fn is_logistic(&self) -> bool {
+        self.network.outputs() == 1
+    }
+
+    pub(super) fn probabilities(&self, logits: MatRef<'_>, probabilities: &mut [f32]) {
         let (rows, columns) = logits.shape();
+        if self.is_logistic() {
+            // 1 / (1 + e^z) keeps the digits that 1 - p would lose.
+            for (i, pair) in probabilities.chunks_exact_mut(2).enumerate() {
+                let z = logit(logits, i);
+                pair.copy_from_slice(&[-z, z]);
+            }
+            return self.kernels.sigmoid(probabilities);
+        }
         let to = MatMut::new(probabilities, rows, columns).expect("a probability per logit");
         self.kernels.softmax(logits, to).expect("matrices of one shape");
     }
 
-    pub(super) fn argmax(&self, logits: MatRef<'_>, classes: &mut [u32]) {
+    pub(super) fn classes(&self, logits: MatRef<'_>, probabilities: &[f32], classes: &mut [u32]) {
+        if self.is_logistic() {
+            // The second class where its probability is above one half, as in Keras.
+            let pairs = probabilities.chunks_exact(2);
+            return classes.iter_mut().zip(pairs).for_each(|(class, pair)| *class = u32::from(pair[1] > 0.5));
+        }
         self.kernels.argmax(logits, classes).expect("a class per image");
     }
+}
+
+/// The only logit of image `i`.
+fn logit(logits: MatRef<'_>, i: usize) -> f32 {
+    logits.get(i, 0).expect("a logit per image")
 }
 
 /// One thread's memory for a block of images on their way.
@@ -82,24 +105,30 @@ pub(super) struct Room {
     hidden: [SharedBuffer<f32>; 2],
     labels: Vec<u32>,
     found: Vec<u32>,
+    /// Of a network with one output: its logits and what they should say.
+    logits: Vec<f32>,
+    targets: Vec<f32>,
 }
 
 impl Room {
     pub(super) fn new(network: &Network) -> Self {
         let hidden = || SharedBuffer::new(BLOCK * stride(widest(network)));
+        let logistic = if network.outputs() == 1 { BLOCK } else { 0 };
         Room {
             workspace: Workspace::new(),
             x: SharedBuffer::new(BLOCK * stride(network.inputs())),
             hidden: [hidden(), hidden()],
             labels: vec![0; BLOCK],
             found: vec![0; BLOCK],
+            logits: vec![0.0; logistic],
+            targets: vec![0.0; logistic],
         }
     }
 
     /// Bytes that [`Room::new`] takes; `None` where they cannot be counted.
     pub(super) fn memory_needed(network: &Network) -> Option<usize> {
         let hidden = stride(widest(network)).checked_mul(2)?;
-        stride(network.inputs()).checked_add(hidden)?.checked_add(2)?.checked_mul(BLOCK * 4)
+        stride(network.inputs()).checked_add(hidden)?.checked_add(4)?.checked_mul(BLOCK * 4)
     }
 
     /// Runs up to [`BLOCK`] images; their logits, which were written to `logits`.
@@ -111,7 +140,7 @@ impl Room {
         logits: &'l mut [f32],
     ) -> MatRef<'l> {
         let Prepared { kernels, network, packed } = prepared;
-        let (inputs, classes, layers) = (network.inputs(), network.classes(), network.layers());
+        let (inputs, outputs, layers) = (network.inputs(), network.outputs(), network.layers());
         let count = images.len() / inputs;
         let Room { workspace, x, hidden: [from, to], .. } = self;
         let (mut from, mut to) = (from, to);
@@ -163,7 +192,7 @@ impl Room {
             activation.finish(*kernels, y);
             std::mem::swap(&mut from, &mut to);
         }
-        MatRef::new(logits, count, classes).expect("a row of logits per image")
+        MatRef::new(logits, count, outputs).expect("a row of logits per image")
     }
 
     /// The cross-entropy of each image.
@@ -174,6 +203,13 @@ impl Room {
         labels: &[u8],
         losses: &mut [f32],
     ) {
+        if prepared.is_logistic() {
+            let (own, targets) = (&mut self.logits[..labels.len()], &mut self.targets[..labels.len()]);
+            own.iter_mut().enumerate().for_each(|(i, to)| *to = logit(logits, i));
+            targets.iter_mut().zip(labels).for_each(|(to, label)| *to = f32::from(*label));
+            let done = prepared.kernels.binary_cross_entropy(own, targets, 1, None, losses);
+            return done.expect("a target per logit");
+        }
         let (own, found) = (&mut self.labels[..labels.len()], &mut self.found[..labels.len()]);
         own.iter_mut().zip(labels).for_each(|(to, label)| *to = u32::from(*label));
         prepared

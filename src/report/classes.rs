@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Names;
 use super::tables::{begin_scrolling, header};
-use super::{class_label, class_name};
 use crate::confusion::{ClassFigures, Confusion};
 use crate::markup::{Markup, Value, number};
 use crate::units::thousands;
@@ -18,7 +18,7 @@ const SHADES: usize = 8;
 const NAMED: usize = 5;
 
 /// The matrix: rows for the truth, columns for the prediction.
-pub(super) fn matrix(page: &mut Markup, confusion: &Confusion, names: Option<&[String]>) {
+pub(super) fn matrix(page: &mut Markup, confusion: &Confusion, names: Names<'_>) {
     page.begin("figure", &[]).element("h3", &[], "Confusion matrix");
     begin_scrolling(page, "", "The confusion matrix");
     let shades = Shades::of(confusion);
@@ -38,7 +38,7 @@ pub(super) fn matrix(page: &mut Markup, confusion: &Confusion, names: Option<&[S
 }
 
 /// Precision, recall and F1 of each class.
-pub(super) fn figures(page: &mut Markup, confusion: &Confusion, names: Option<&[String]>) {
+pub(super) fn figures(page: &mut Markup, confusion: &Confusion, names: Names<'_>) {
     page.begin("div", &[]).element("h3", &[], "Each class");
     begin_scrolling(page, "tall", "The figures of each class");
     page.begin("table", &[("class", "figures".into())]);
@@ -51,7 +51,7 @@ pub(super) fn figures(page: &mut Markup, confusion: &Confusion, names: Option<&[
         page.element("td", &[], &thousands(class.examples as usize)).end();
     };
     page.begin("tbody", &[]);
-    (0..confusion.classes()).for_each(|class| row(page, &class_label(names, class), confusion.class(class)));
+    (0..confusion.classes()).for_each(|class| row(page, &names.in_table(class), confusion.class(class)));
     page.end().begin("tfoot", &[]);
     row(page, "mean", confusion.mean());
     page.end().end().end();
@@ -90,20 +90,20 @@ impl Shades {
     }
 }
 
-fn table(page: &mut Markup, confusion: &Confusion, names: Option<&[String]>, shades: &Shades) {
-    let class = if names.is_some() { "matrix named" } else { "matrix" };
+fn table(page: &mut Markup, confusion: &Confusion, names: Names<'_>, shades: &Shades) {
+    let class = if names.names.is_some() { "matrix named" } else { "matrix" };
     // Columns of equal width, which scroll where there is no room for them.
     let width = format!("min-width:{}rem", number(1.6 * confusion.classes() as f64 + 4.5));
     page.begin("table", &[("class", class.into()), ("style", width.into())]);
     page.begin("thead", &[]).begin("tr", &[]).element("td", &[], "");
     for class in 0..confusion.classes() {
-        let name = class_label(names, class);
+        let name = names.in_table(class);
         let attributes = [("scope", Value::from("col")), ("title", name.into())];
-        page.element("th", &attributes, &class.to_string());
+        page.element("th", &attributes, &names.label(class).to_string());
     }
     page.end().end().begin("tbody", &[]);
     for truth in 0..confusion.classes() {
-        page.begin("tr", &[]).element("th", &[("scope", "row".into())], &class_label(names, truth));
+        page.begin("tr", &[]).element("th", &[("scope", "row".into())], &names.in_table(truth));
         for (prediction, count) in confusion.row(truth).iter().enumerate() {
             if *count == 0 {
                 page.element("td", &[], "");
@@ -158,7 +158,7 @@ fn picture(page: &mut Markup, confusion: &Confusion, shades: &Shades) {
 }
 
 /// The most frequent mistakes in words; of equal ones, the first in the matrix.
-fn most_confused(confusion: &Confusion, names: Option<&[String]>) -> Option<String> {
+fn most_confused(confusion: &Confusion, names: Names<'_>) -> Option<String> {
     let classes = 0..confusion.classes();
     let cells = classes.flat_map(|truth| {
         confusion.row(truth).iter().enumerate().map(move |(prediction, count)| (truth, prediction, *count))
@@ -167,7 +167,7 @@ fn most_confused(confusion: &Confusion, names: Option<&[String]>) -> Option<Stri
         cells.filter(|(truth, prediction, count)| truth != prediction && *count > 0).collect();
     mistakes.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
     mistakes.truncate(NAMED);
-    let name = |class| class_name(names, class);
+    let name = |class| names.in_words(class);
     let phrase = |(truth, prediction, count): &(usize, usize, u64)| {
         format!("{} for {} ({})", name(*truth), name(*prediction), thousands(*count as usize))
     };
@@ -186,12 +186,12 @@ mod tests {
         let shades = Shades::of(&confusion);
         assert_eq!((shades.shade(0, 0, 3), shades.shade(1, 0, 4), shades.shade(0, 1, 1)), (0.75, 1.0, 0.5));
         assert_eq!(
-            most_confused(&confusion, None).unwrap(),
+            most_confused(&confusion, Names::default()).unwrap(),
             "Most often taken for another: 1 for 0 (4), 0 for 1 (1)."
         );
-        assert_eq!(most_confused(&Confusion::new(2, &[0, 1], &[0, 1]), None), None);
+        assert_eq!(most_confused(&Confusion::new(2, &[0, 1], &[0, 1]), Names::default()), None);
         let mut page = Markup::new();
-        matrix(&mut page, &confusion, None);
+        matrix(&mut page, &confusion, Names::default());
         let html = page.finish();
         assert!(
             html.contains(
@@ -206,7 +206,7 @@ mod tests {
         let truths: Vec<u8> = (0..=255).collect();
         let predictions: Vec<u32> = (0..256).map(|class| (class + class / 128) % 256).collect();
         let mut page = Markup::new();
-        matrix(&mut page, &Confusion::new(256, &truths, &predictions), None);
+        matrix(&mut page, &Confusion::new(256, &truths, &predictions), Names::default());
         let html = page.finish();
         assert!(!html.contains("<table") && html.contains("M0 0h1") && html.contains("M129 128h1"));
         assert_eq!(html.matches("h1").count(), 256);
@@ -214,7 +214,7 @@ mod tests {
         let truths: Vec<u8> = (0..65_536).map(|i| (i / 256) as u8).collect();
         let predictions: Vec<u32> = (0..65_536).map(|i| i % 256).collect();
         let mut page = Markup::new();
-        matrix(&mut page, &Confusion::new(256, &truths, &predictions), None);
+        matrix(&mut page, &Confusion::new(256, &truths, &predictions), Names::default());
         assert!(page.finish().len() < 800_000);
     }
 }

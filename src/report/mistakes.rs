@@ -1,40 +1,35 @@
 //! The worst mistakes as pictures.
 
 use super::base64::base64;
-use super::class_name;
+use super::page::Evaluated;
 use crate::draw::png::encode_grey;
 use crate::markup::Markup;
 use crate::mistakes::Mistake;
-use crate::train::Examples;
 
 /// Larger pictures are made smaller.
 const SIDE_MAX: usize = 64;
 
 /// Pictures with what they are, what they were taken for, and how surely.
-pub(super) fn gallery(
-    page: &mut Markup,
-    worst: &[Mistake],
-    examples: Examples<'_>,
-    (rows, cols): (usize, usize),
-    names: Option<&[String]>,
-) {
+pub(super) fn gallery(page: &mut Markup, worst: &[Mistake], evaluated: &Evaluated<'_>) {
+    let Evaluated { examples, size: (rows, cols), names, indices, .. } = *evaluated;
     let intro =
         "Of highest loss, the worst first: the truth, what it was taken for, and with which probability p.";
     page.element("p", &[("class", "note".into())], intro).begin("ol", &[("class", "gallery".into())]);
     for mistake in worst {
         let pixels = &examples.images[mistake.index * rows * cols..][..rows * cols];
-        let (truth, prediction) = (class_name(names, mistake.truth), class_name(names, mistake.prediction));
+        let number = indices.map_or(mistake.index, |indices| indices[mistake.index]);
+        let (truth, prediction) = (names.in_words(mistake.truth), names.in_words(mistake.prediction));
         page.begin("li", &[]);
         // A picture that no PNG can hold is left out; what was wrong with it is not.
         if let Some(source) = picture(pixels, rows, cols) {
-            let words = format!("Image {}: {truth}, taken for {prediction}", mistake.index);
+            let words = format!("Image {number}: {truth}, taken for {prediction}");
             page.empty("img", &[("src", source.into()), ("alt", words.into())]);
         }
         page.begin("div", &[]).begin("p", &[("class", "taken".into())]);
         page.element("b", &[], &truth).text(" as ").element("b", &[("class", "wrong".into())], &prediction);
         page.end().element("p", &[], &format!("p = {:.4}", mistake.probability));
         page.element("p", &[], &format!("loss {:.2}", mistake.loss));
-        page.element("p", &[], &format!("image {}", mistake.index)).end().end();
+        page.element("p", &[], &format!("image {number}")).end().end();
     }
     page.end();
 }

@@ -25,17 +25,35 @@ pub const MISTAKES: usize = 25;
 /// The longest name of a class that is shown whole.
 const NAME_MAX: usize = 40;
 
-/// A class as a table shows it: its number, and its name where it has one.
-fn class_label(names: Option<&[String]>, class: usize) -> String {
-    match names.and_then(|names| names.get(class)) {
-        Some(name) => format!("{class} {}", clipped(name)),
-        None => class.to_string(),
-    }
+/// What the network's classes are called.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// Their labels in the dataset, where these are only some of its classes.
+    pub labels: Option<&'a [u8]>,
+    /// Their names, where they have any.
+    pub names: Option<&'a [String]>,
 }
 
-/// A class in a sentence: its name where it has one, else its number.
-fn class_name(names: Option<&[String]>, class: usize) -> String {
-    names.and_then(|names| names.get(class)).map_or(class.to_string(), |name| clipped(name))
+impl Names<'_> {
+    /// The label of a class in the dataset.
+    fn label(&self, class: usize) -> usize {
+        self.labels.and_then(|labels| labels.get(class)).map_or(class, |label| usize::from(*label))
+    }
+
+    fn name(&self, class: usize) -> Option<String> {
+        self.names?.get(class).map(|name| clipped(name))
+    }
+
+    /// A class as a table shows it: its label, and its name where it has one.
+    fn in_table(&self, class: usize) -> String {
+        let label = self.label(class);
+        self.name(class).map_or(label.to_string(), |name| format!("{label} {name}"))
+    }
+
+    /// A class in a sentence: its name where it has one, else its label.
+    fn in_words(&self, class: usize) -> String {
+        self.name(class).unwrap_or_else(|| self.label(class).to_string())
+    }
 }
 
 fn clipped(name: &str) -> String {

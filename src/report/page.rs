@@ -1,6 +1,6 @@
 //! What stands where on the page.
 
-use super::{MISTAKES, classes, curves, mistakes, tables};
+use super::{MISTAKES, Names, classes, curves, mistakes, tables};
 use crate::confusion::Confusion;
 use crate::history::Epoch;
 use crate::markup::Markup;
@@ -44,7 +44,9 @@ pub struct Evaluated<'a> {
     /// How many classes there are.
     pub classes: usize,
     /// What they are called.
-    pub names: Option<&'a [String]>,
+    pub names: Names<'a>,
+    /// Which of the dataset's images each one is, where these are only some of them.
+    pub indices: Option<&'a [usize]>,
     /// What the network says.
     pub found: &'a Evaluation,
 }
@@ -153,7 +155,7 @@ impl Evaluated<'_> {
         let worst = worst(self.examples.labels, self.found, MISTAKES);
         if !worst.is_empty() {
             section(page, &format!("Worst mistakes, {}", self.split));
-            mistakes::gallery(page, &worst, self.examples, self.size, self.names);
+            mistakes::gallery(page, &worst, self);
             page.end();
         }
     }

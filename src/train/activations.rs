@@ -5,8 +5,11 @@ use std::ops::Range;
 use mnist_fast_kernels::{ByteRows, Kernels, MatRef, Sparse, Workspace};
 
 use super::Examples;
+use super::dropout::{Dropped, Moment};
 use super::first::Panel;
+use super::loss::{Call, Target};
 use super::sparse::{Turned, skips};
+use crate::loss::Loss;
 use crate::network::{Layer, Network};
 use crate::shared::{SharedBuffer, SharedMatrix};
 
@@ -19,6 +22,11 @@ pub(super) struct Activations {
     pub(super) labels: SharedBuffer<u32>,
     pub(super) losses: SharedBuffer<f32>,
     pub(super) predictions: SharedBuffer<u32>,
+    pub(super) target: Target,
+    /// Dropout after each hidden layer that has any; empty where none has, as in evaluation.
+    pub(super) dropped: Vec<Option<Dropped>>,
+    /// Where in training this batch is, which dropout depends on.
+    pub(super) moment: Moment,
 }
 
 /// Some rows of a matrix, all columns, to read.
@@ -51,6 +59,9 @@ impl Activations {
             labels: SharedBuffer::new(rows),
             losses: SharedBuffer::new(rows),
             predictions: SharedBuffer::new(rows),
+            target: Target::new(Loss::default_for(network.outputs()), rows, network.outputs()),
+            dropped: vec![],
+            moment: [0, 0],
         }
     }
 
@@ -144,10 +155,16 @@ impl Activations {
         activation.finish(kernels, y);
     }
 
-    /// Runs the layers after the first on `rows`, leaving out zeros where that pays if `sparse`.
+    /// Dropout after layer `l`, if it has any.
+    fn dropped(&self, l: usize) -> Option<&Dropped> {
+        self.dropped.get(l)?.as_ref()
+    }
+
+    /// Runs the layers after the first on `rows`, leaving out zeros where that pays if `sparse`. Where there is dropout the
+    /// first layer's outputs are dropped here too, whole rows at a time.
     ///
     /// # Safety
-    /// No other reference to these rows of their outputs lives.
+    /// No other reference to these rows of any outputs lives.
     pub(super) unsafe fn forward(
         &self,
         kernels: Kernels,
@@ -157,6 +174,10 @@ impl Activations {
         workspace: &mut Workspace<'_>,
     ) {
         for l in 1..network.layers().len() {
+            if let Some(dropped) = self.dropped(l - 1) {
+                // SAFETY: as the caller vouches; nobody reads them yet.
+                unsafe { dropped.forward(kernels, &self.outputs[l - 1], rows, self.moment) };
+            }
             let x = rows_of(&self.outputs[l - 1], rows);
             // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
             unsafe {
@@ -172,7 +193,7 @@ impl Activations {
     /// Losses and predictions of `rows`, and, for a batch of `batch` images, the logits' gradient.
     ///
     /// # Safety
-    /// No other reference to these rows of losses, predictions and the last deltas lives.
+    /// No other reference to these rows of losses, predictions, the target and the last deltas lives.
     pub(super) unsafe fn loss(&self, kernels: Kernels, rows: &Range<usize>, batch: Option<usize>) {
         let last = self.outputs.len() - 1;
         let classes = self.outputs[last].columns();
@@ -185,9 +206,10 @@ impl Activations {
             )
         };
         let (logits, labels) = (rows_of(&self.outputs[last], rows), self.labels.part(rows.clone()));
-        kernels
-            .softmax_cross_entropy(logits, labels, batch.unwrap_or(1), delta, losses, predictions)
-            .expect("labels were checked when the dataset was opened");
+        let batch = batch.unwrap_or(1);
+        let call = Call { logits, labels, batch, gradient: delta, losses, predictions };
+        // SAFETY: as the caller vouches.
+        unsafe { self.target.loss(kernels, rows, call) };
     }
 
     /// The deltas of `rows`, from the layer before the last back to the first, by thread `t`.
@@ -223,7 +245,15 @@ impl Activations {
                 }
             }
             .expect("matrices of the network's shapes");
-            below.activation().gradient(kernels, rows_of(&self.outputs[l - 1], rows), dx);
+            let outputs = &self.outputs[l - 1];
+            let h = match self.dropped(l - 1) {
+                None => rows_of(outputs, rows),
+                Some(dropped) => {
+                    dropped.apply(kernels, dx.reborrow(), rows, self.moment);
+                    dropped.outputs(outputs, rows)
+                }
+            };
+            below.activation().gradient(kernels, h, dx);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Training: epochs of steps, each step a forward pass, a backward pass and an update, shared by a team.
 
 mod activations;
+mod dropout;
 mod evaluate;
 mod first;
+mod loss;
 mod phases;
 mod sparse;
 mod step;
@@ -14,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::loss::Loss;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::network::{Layer, Network};
@@ -21,7 +24,9 @@ use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
+use dropout::Dropped;
 use first::FirstLayer;
+use loss::Target;
 use phases::Phases;
 use sparse::Turned;
 
@@ -209,6 +214,53 @@ impl Trainer {
         })
     }
 
+    /// The same with another loss than that of [`Loss::default_for`] the network's outputs.
+    ///
+    /// # Errors
+    /// Where the loss does not fit them, or what it needs does not fit into memory.
+    pub fn with_loss(mut self, loss: Loss) -> Result<Self> {
+        let (outputs, rows, threads) =
+            (self.network.outputs(), self.settings.batch_size, self.team.threads());
+        if !loss.fits(outputs) {
+            return Err(Error::failed(format!(
+                "the loss {loss} does not fit a network of {outputs} outputs: binary wants one, the others several"
+            )));
+        }
+        let images = threads.checked_mul(evaluate::BLOCK).and_then(|images| images.checked_add(rows));
+        let bytes = images.and_then(|images| images.checked_mul(outputs.checked_next_multiple_of(16)? * 4));
+        memory::require(bytes, "training with this loss")?;
+        self.batch.target = Target::new(loss, rows, outputs);
+        for worker in &mut self.workers {
+            let worker = worker.get_mut().expect("no thread is at work");
+            worker.evaluation.target = Target::new(loss, evaluate::BLOCK, outputs);
+        }
+        Ok(self)
+    }
+
+    /// The same with dropout after each hidden layer: a rate for each, from 0 to below 1.
+    ///
+    /// # Errors
+    /// Where there is not one rate for each, one is out of range, or what it needs does not fit into memory.
+    pub fn with_dropout(mut self, rates: &[f64]) -> Result<Self> {
+        let (hidden, rows) = (self.network.hidden(), self.settings.batch_size);
+        if rates.len() != hidden.len() || rates.iter().any(|rate| !(0.0..1.0).contains(rate)) {
+            return Err(Error::failed(format!(
+                "dropout of {rates:?} for {} hidden layers; give each a rate from 0 to below 1",
+                hidden.len()
+            )));
+        }
+        let bytes = hidden.iter().try_fold(0usize, |sum, width| {
+            width.checked_next_multiple_of(16)?.checked_mul(4)?.checked_mul(rows)?.checked_add(sum)
+        });
+        memory::require(bytes, "training with dropout")?;
+        let layers = self.network.layers().iter().zip(rates).enumerate();
+        let layers = layers.map(|(l, (layer, rate))| {
+            Dropped::new(*rate, (self.settings.seed, l), layer.activation(), (rows, layer.outputs()))
+        });
+        self.batch.dropped = layers.collect();
+        Ok(self)
+    }
+
     /// Makes room for epochs of `train` examples and evaluations of up to `evaluate`: they then allocate nothing.
     pub fn reserve(&mut self, train: usize, evaluate: usize) {
         self.order.reserve(train);
@@ -257,6 +309,7 @@ impl Trainer {
         let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
             let next =
                 order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);
+            self.batch.moment = [step as u32, epoch as u32];
             let batch = self.step(examples, images, next);
             self.team.lap();
             self.steps_done.store(step + 1, Relaxed);
