@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods)] // the oracle may use libm
 
 mod mnist;
+mod program;
+mod scratch;
 
 use mnist_fast::activation::Activation;
 use mnist_fast::dataset::{Chosen, Selection};
@@ -13,6 +15,8 @@ use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+use program::{fails, folder, json, small_mnist, succeeds};
+use serde_json::{Value, json};
 
 fn settings(optimizer: Optimizer) -> Settings {
     Settings { batch_size: 64, optimizer, seed: 42, shuffle: true, sparse: false }
@@ -328,4 +332,139 @@ fn impossible_dropout_is_refused() {
         let error = trainer.with_dropout(rates).err().expect("refused").to_string();
         assert!(error.contains(part), "{error}");
     }
+}
+
+// ---- through the binary
+
+/// The JSON lines of a run on `folder` that must succeed.
+#[track_caller]
+fn train(folder: &str, more: &[&str]) -> Vec<Value> {
+    json(&succeeds(&[&["train", "--data", folder, "--epochs", "2", "--json"], more].concat()))
+}
+
+#[track_caller]
+fn sha256(folder: &str, more: &[&str]) -> String {
+    train(folder, more).last().unwrap()["weights_sha256"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_model_of_some_classes_is_asked_about_those_only() {
+    let (scratch, data) = (small_mnist(1_200, 300), mnist::mnist());
+    let (folder, model) = (folder(&scratch), scratch.path("model.safetensors"));
+    let model = model.to_str().unwrap();
+    let count = |labels: &[u8]| labels.iter().filter(|label| [3, 8].contains(*label)).count();
+    let (train_labels, test_labels) = (mnist::train(&data).range(0..1_200), mnist::test(&data).range(0..300));
+    let (train_labels, test_labels) = (train_labels.labels, test_labels.labels);
+    for (classes, loss, outputs) in [("3,8", "binary", 1), ("8,3", "sparse-categorical", 2)] {
+        let more = ["--classes", classes, "--loss", loss, "--hidden", "16", "--validation", "200"];
+        let events = train(&folder, &[&more[..], &["--save", model]].concat());
+        // Held out is what the full run holds out: the first 200 images, and of these the 3s and 8s.
+        assert_eq!(events[0]["train_images"], count(&train_labels[200..]));
+        assert_eq!(events[0]["validation_images"], count(&train_labels[..200]));
+        assert_eq!(
+            (&events[0]["test_images"], &events[0]["classes"]),
+            (&json!(count(test_labels)), &json!(2))
+        );
+        let end = events.last().unwrap();
+
+        let found = &json(&succeeds(&["eval", model, "--json"]))[0];
+        assert_eq!(found["images"], count(test_labels));
+        assert_eq!((&found["accuracy"], &found["loss"]), (&end["test_accuracy"], &end["test_loss"]));
+        let names: Vec<&str> = classes.split(',').collect();
+        for (class, name) in found["classes"].as_array().unwrap().iter().zip(&names) {
+            let of = test_labels.iter().filter(|label| label.to_string() == *name).count();
+            assert_eq!((&class["name"], &class["images"]), (&json!(name), &json!(of)));
+        }
+        let held_out = &json(&succeeds(&["eval", model, "--json", "--split", "validation"]))[0];
+        assert_eq!(held_out["images"], count(&train_labels[..200]));
+        assert_eq!(held_out["loss"], events[2]["val_loss"]);
+        let text = succeeds(&["eval", model]);
+        let share = format!("({}): {} of 300 images", names.join(", "), count(test_labels));
+        assert!(text.contains(&share) && text.contains("\n3 ") && text.contains("\n8 "), "{text}");
+
+        // Mistakes carry the numbers by which `predict` finds their images.
+        for mistake in found["mistakes"].as_array().unwrap() {
+            let index = mistake["index"].to_string();
+            let seen = &json(&succeeds(&["predict", model, "--index", &index, "--json"]))[0];
+            assert_eq!((&seen["truth"], &seen["prediction"]), (&mistake["truth"], &mistake["prediction"]));
+            let probabilities: Vec<f64> = serde_json::from_value(seen["probabilities"].clone()).unwrap();
+            assert!(probabilities.len() == 2 && (probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+        }
+        let other = test_labels.iter().position(|label| *label == 7).unwrap().to_string();
+        let text = succeeds(&["predict", model, "--index", &other]);
+        assert!(text.contains("truth: 7, which is no class of this model"), "{text}");
+        assert!(text.contains("digit: 3  probability") && !text.contains("digit: 0"), "{text}");
+        let seen = &json(&succeeds(&["predict", model, "--index", &other, "--json"]))[0];
+        assert_eq!((&seen["truth"], &seen["truth_label"]), (&Value::Null, &json!(7)));
+        let three = test_labels.iter().position(|label| *label == 3).unwrap().to_string();
+        let one_hot = if classes == "3,8" { "truth: 3  [1 0]" } else { "truth: 3  [0 1]" };
+        assert!(succeeds(&["predict", model, "--index", &three]).contains(one_hot));
+
+        let summary = succeeds(&["summary", model]);
+        assert!(summary.contains(&format!("(None, {outputs})")), "{summary}");
+        assert_eq!(summary.contains("output: sigmoid"), outputs == 1);
+    }
+}
+
+#[test]
+fn options_that_change_nothing_change_no_bit() {
+    let scratch = small_mnist(200, 20);
+    let folder = folder(&scratch);
+    let plain = sha256(&folder, &["--hidden", "16"]);
+    for same in [
+        &["--loss", "categorical"][..],
+        &["--loss", "sparse-categorical"],
+        &["--dropout", "0"],
+        &["--activation", "relu"],
+        &["--classes", "0,1,2,3,4,5,6,7,8,9"],
+    ] {
+        assert_eq!(plain, sha256(&folder, &[&["--hidden", "16"], same].concat()), "{same:?}");
+    }
+    let mut hashes = vec![plain];
+    for other in [
+        &["--dropout", "0.2"][..],
+        &["--dropout", "0.5"],
+        &["--activation", "tanh"],
+        &["--activation", "leaky-relu"],
+        &["--activation", "leaky-relu:0.01"],
+        &["--classes", "9,8,7,6,5,4,3,2,1,0"],
+    ] {
+        hashes.push(sha256(&folder, &[&["--hidden", "16"], other].concat()));
+    }
+    hashes.sort();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 7);
+    let one_for_each = ["--hidden", "16,8", "--dropout", "0.2,0", "--activation", "tanh,relu"];
+    assert_eq!(train(&folder, &one_for_each)[0]["config"]["dropout"], json!([0.2, 0.0]));
+}
+
+#[test]
+fn what_cannot_be_trained_is_one_sentence() {
+    let scratch = small_mnist(200, 20);
+    scratch.put("classes.txt", b"zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten");
+    let (folder, model) = (folder(&scratch), scratch.path("tanh.safetensors"));
+    let model = model.to_str().unwrap();
+    train(&folder, &["--classes", "three,8", "--activation", "tanh", "--hidden", "4", "--save", model]);
+    for (code, more, part) in [
+        (2, &["--classes", "3"][..], "two or more"),
+        (2, &["--classes", "three,3"], "class 3 was given twice"),
+        (2, &["--classes", "thre,8"], "did you mean three?"),
+        (2, &["--classes", "3,11"], "zero, one"),
+        (1, &["--classes", "3,ten"], "no training image is of class ten"),
+        (2, &["--loss", "binary"], "two classes, but there are 11; choose two"),
+        (2, &["--loss", "mse"], "sparse-categorical, categorical or binary"),
+        (2, &["--dropout", "1"], "below 1"),
+        (2, &["--dropout", "0.1,0.2,0.3"], "3 values for 2 hidden layers"),
+        (2, &["--dropout", "0.1", "--hidden", "none"], "none; leave it out"),
+        (1, &["--init", model, "--classes", "3,8", "--activation", "relu"], "has the activation tanh"),
+        (1, &["--init", model, "--classes", "3,8", "--loss", "binary"], "has 2 outputs"),
+        (1, &["--init", model], "to 2 classes"),
+    ] {
+        let error = fails(code, &[&["train", "--data", &folder], more].concat());
+        assert!(error.contains(part), "{more:?}: {error}");
+    }
+    // What the file says is what goes on training.
+    let events = train(&folder, &["--init", model, "--classes", "3,8"]);
+    assert_eq!(events[0]["config"]["activation"], "tanh");
+    assert!(succeeds(&["summary", model]).contains("Activation of the hidden layers: tanh"));
 }
