@@ -17,6 +17,11 @@ pub(crate) struct Opt {
     pub(crate) help: &'static str,
 }
 
+/// Not an option but a heading over those after it, in the help.
+pub(crate) const fn heading(title: &'static str) -> Opt {
+    Opt { name: "", value: "", help: title }
+}
+
 /// A command's arguments, each taken once; [`Args::finish`] refuses what is left.
 pub(crate) struct Args {
     command: &'static str,
@@ -109,7 +114,8 @@ impl Args {
                 (_, false) => format!("{name} was given more than once"),
             };
         }
-        let hint = match nearest(name, self.options.iter().map(|option| option.name)) {
+        let names = self.options.iter().map(|option| option.name).filter(|name| !name.is_empty());
+        let hint = match nearest(name, names) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("see mnist-fast {} --help", self.command),
         };
@@ -129,8 +135,16 @@ fn split(options: &[Opt], argument: OsString) -> Vec<OsString> {
 
 /// The options' part of a command's help.
 pub(crate) fn help(options: &[Opt]) -> String {
-    let mut text = String::from("Options:\n");
+    let mut text = String::new();
+    if options.first().is_none_or(|option| !option.name.is_empty()) {
+        text.push_str("Options:\n");
+    }
     for option in options {
+        if option.name.is_empty() {
+            let between = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{between}{}:\n", option.help));
+            continue;
+        }
         let head = format!("{} {}", option.name, option.value);
         for (i, line) in option.help.lines().enumerate() {
             let head = if i == 0 { head.trim_end() } else { "" };

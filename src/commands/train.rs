@@ -24,7 +24,7 @@ use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
 use super::report::{Report, Style};
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, heading};
 use crate::output::{self, JsonLine, thousands};
 
 pub(crate) const USAGE: &str = "\
@@ -34,23 +34,28 @@ Usage: mnist-fast train [options]
   mnist-fast train --epochs 5 --save m.safetensors   shorter, and keep the model
   mnist-fast train --report r.html --log log.csv     a page with curves and mistakes, the figures
   mnist-fast train --data ./my-digits --hidden 256   a folder of IDX files, another network
-  mnist-fast train --hidden none --optimizer sgd     softmax regression";
+  mnist-fast train --hidden none --optimizer sgd     softmax regression
+  mnist-fast train --classes 3,8 --loss binary       two classes, one sigmoid output
+  mnist-fast train --hidden 256 --dropout 0.2        dropout after the hidden layer";
 
 pub(crate) const OPTIONS: &[Opt] = &[
+    heading("Data"),
     data::DATA,
     data::NUM_CLASSES,
     data::CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
+    heading("Network"),
     network::HIDDEN,
     network::ACTIVATION,
     network::LOSS,
     network::DROPOUT,
+    heading("Training"),
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "(default 21)" },
-    Opt { name: "--seed", value: "N", help: "keys initial weights and shuffles (default 42)" },
+    Opt { name: "--seed", value: "N", help: "keys initial weights, shuffles and dropout (default 42)" },
     Opt { name: "--no-shuffle", value: "", help: "visit the images in the file's order, as stored" },
     Opt {
         name: "--init",
@@ -58,9 +63,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         help: "start from a model file's weights; the optimizer starts anew",
     },
     Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
-    outputs::REPORT,
-    outputs::PLOT,
-    outputs::LOG,
+    heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     Opt {
         name: "--isa",
@@ -72,6 +75,10 @@ pub(crate) const OPTIONS: &[Opt] = &[
         value: "WHEN",
         help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
     },
+    heading("Output"),
+    outputs::REPORT,
+    outputs::PLOT,
+    outputs::LOG,
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
     Opt { name: "--quiet", value: "", help: "print the result only" },
 ];
