@@ -202,7 +202,7 @@ fn one_output_for_two_classes_has_the_same_bits_everywhere() {
     let data = mnist::mnist();
     let selection = threes_and_eights(mnist::train(&data).range(0..1_500));
     let examples = selection.examples();
-    assert!(examples.len() % 64 > 0 && examples.len() > 200, "{}", examples.len());
+    assert!(!examples.len().is_multiple_of(64) && examples.len() > 200, "{}", examples.len());
     for sizes in [&[784, 1][..], &[784, 20, 1], &[784, 24, 64, 1]] {
         Case::new(sizes, "relu").same_everywhere(rmsprop(), examples);
     }
