@@ -350,6 +350,24 @@ impl Simd for Avx2 {
         halves!(_mm256_or_si256, a, b)
     }
     #[inline(always)]
+    fn xor_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_xor_si256, a, b)
+    }
+    #[inline(always)]
+    fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {
+        with_token!({
+            let (m, mut high, mut low) = (_mm256_set1_epi32(m as i32), a, a);
+            for i in 0..2 {
+                // The products of the even and of the odd lanes, 64 bits each.
+                let even = _mm256_mul_epu32(a[i], m);
+                let odd = _mm256_mul_epu32(_mm256_srli_epi64::<32>(a[i]), m);
+                high[i] = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd);
+                low[i] = _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd));
+            }
+            (high, low)
+        })
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: Self::I) -> Self::I {
         let count = with_token!(_mm_cvtsi32_si128(N as i32));
         halves!(_mm256_sll_epi32, a, [count; 2])

@@ -163,6 +163,21 @@ impl Simd for Avx512 {
         with_token!(_mm512_or_si512(a, b))
     }
     #[inline(always)]
+    fn xor_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_xor_si512(a, b))
+    }
+    #[inline(always)]
+    fn mul_wide(self, a: __m512i, m: u32) -> (__m512i, __m512i) {
+        with_token!({
+            // The products of the even and of the odd lanes, 64 bits each.
+            let m = _mm512_set1_epi32(m as i32);
+            let even = _mm512_mul_epu32(a, m);
+            let odd = _mm512_mul_epu32(_mm512_srli_epi64::<32>(a), m);
+            let high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd);
+            (high, _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64::<32>(odd)))
+        })
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: __m512i) -> __m512i {
         with_token!(_mm512_slli_epi32::<N>(a))
     }

@@ -260,6 +260,24 @@ impl Simd for Neon {
         quarters!(vorrq_s32, a, b)
     }
     #[inline(always)]
+    fn xor_i(self, a: Self::I, b: Self::I) -> Self::I {
+        quarters!(veorq_s32, a, b)
+    }
+    #[inline(always)]
+    fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {
+        with_token!({
+            let (mut high, mut low) = (a, a);
+            for i in 0..4 {
+                let x = vreinterpretq_u32_s32(a[i]);
+                let first = vreinterpretq_u32_u64(vmull_u32(vget_low_u32(x), vdup_n_u32(m)));
+                let last = vreinterpretq_u32_u64(vmull_high_u32(x, vdupq_n_u32(m)));
+                low[i] = vreinterpretq_s32_u32(vuzp1q_u32(first, last));
+                high[i] = vreinterpretq_s32_u32(vuzp2q_u32(first, last));
+            }
+            (high, low)
+        })
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: Self::I) -> Self::I {
         let count = [with_token!(vdupq_n_s32(N as i32)); 4];
         quarters!(vshlq_s32, a, count)

@@ -133,6 +133,22 @@ pub(crate) trait Simd: Copy {
     fn sub_i(self, a: Self::I, b: Self::I) -> Self::I;
     fn and_i(self, a: Self::I, b: Self::I) -> Self::I;
     fn or_i(self, a: Self::I, b: Self::I) -> Self::I;
+    #[inline(always)]
+    fn xor_i(self, a: Self::I, b: Self::I) -> Self::I {
+        self.sub_i(self.or_i(a, b), self.and_i(a, b))
+    }
+    /// The high and the low halves of each unsigned product with `m`.
+    #[inline(always)]
+    fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {
+        let mut high = [0.0; LANES];
+        self.store(&mut high, self.float(a));
+        let mut low = high;
+        for (high, low) in high.iter_mut().zip(&mut low) {
+            let product = u64::from(low.to_bits()) * u64::from(m);
+            (*high, *low) = (f32::from_bits((product >> 32) as u32), f32::from_bits(product as u32));
+        }
+        (self.bits(self.load(&high)), self.bits(self.load(&low)))
+    }
     fn shl<const N: u32>(self, a: Self::I) -> Self::I;
     /// Arithmetic shift right.
     fn shr<const N: u32>(self, a: Self::I) -> Self::I;
