@@ -5,6 +5,8 @@ mod mnist;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use mnist_fast::activation::Activation;
+use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
@@ -49,8 +51,15 @@ fn training_evaluation_and_prediction_allocate_nothing() {
                 let sparse = threads > 1;
                 let settings = Settings { batch_size: 64, optimizer, seed: 1, shuffle: true, sparse };
                 let network = Network::glorot_uniform(&[784, 24, 64, 10], 1).unwrap();
-                let mut trainer =
-                    Trainer::new(kernels, Team::new(threads).unwrap(), network, settings).unwrap();
+                let team = Team::new(threads).unwrap();
+                let mut trainer = if threads == 3 {
+                    // With one-hot labels, dropout, and an activation that the products do not apply.
+                    let network = network.with_activations(&[Activation::Relu, Activation::Tanh]).unwrap();
+                    let trainer = Trainer::new(kernels, team, network, settings).unwrap();
+                    trainer.with_loss(Loss::Categorical).unwrap().with_dropout(&[0.2, 0.5]).unwrap()
+                } else {
+                    Trainer::new(kernels, team, network, settings).unwrap()
+                };
                 trainer.reserve(train.len(), test.len());
                 trainer.train_epoch(first, 1).unwrap();
                 let before = ALLOCATIONS.load(SeqCst);

@@ -76,8 +76,8 @@ impl Trainer {
                 let own = &next[split(next.len(), 1, threads, t)];
                 own.split_at(own.len() / 2)
             };
-            // SAFETY: in this phase a thread writes its own rows of the batch's matrices only, and nobody writes the
-            // weights or the first output.
+            // SAFETY: in this phase a thread reads and writes its own rows of the batch's matrices only, and nobody writes
+            // the weights.
             unsafe {
                 if sparse.is_some() {
                     fetch(soon);
