@@ -23,7 +23,7 @@ kernels_on() {
 
 # Unoptimised: what reaches outside of a buffer does so at any level.
 kernels_asan() {
-    thinned 3 tests/sanitizers.sh asan "${UNOPTIMISED[@]}" -p mnist-fast-kernels --no-default-features --features std \
+    thinned 5 tests/sanitizers.sh asan "${UNOPTIMISED[@]}" -p mnist-fast-kernels --no-default-features --features std \
         --test 'conformance*' -- --nocapture 2>&1 | brief
 }
 
