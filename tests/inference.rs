@@ -1,6 +1,7 @@
 //! Predictions have the bits of training's products, one image at a time or many, on any number of threads, with zeros left out or
 //! not; and what cannot be predicted is an error.
 
+use mnist_fast::activation::Activation;
 use mnist_fast::network::Network;
 use mnist_fast::predict::{Predictor, Settings};
 use mnist_fast::team::Team;
@@ -67,8 +68,14 @@ fn every_way_gives_the_bits_of_whole_dense_products() {
     for kernels in Isa::ALL.into_iter().filter(|isa| isa.is_exact()).map(Kernels::new) {
         let Ok(kernels) = kernels else { continue };
         // Layers of 64 outputs and more leave out zeros; there are no hidden layers, narrow ones, and such as end between vectors.
-        for sizes in [&[7, 3][..], &[70, 64, 5], &[130, 20, 100, 65, 10]] {
-            let network = network(sizes);
+        for (sizes, activations) in [
+            (&[7, 3][..], "relu"),
+            (&[70, 64, 5], "relu"),
+            (&[130, 20, 100, 65, 10], "relu"),
+            (&[40, 64, 70, 65, 6], "tanh,relu,leaky-relu"),
+        ] {
+            let activations = Activation::parse_list(activations).unwrap();
+            let network = network(sizes).with_activations(&activations).unwrap();
             // Denser than what is left out by itself, and sparser.
             for (count, rare) in [(0, 5), (1, 5), (63, 1), (64, 5), (65, 5), (130, 5)] {
                 let images = images(count, sizes[0], rare);

@@ -268,6 +268,44 @@ fn one_epoch_without_validation_or_test_images() {
     assert_eq!((cells.len(), cells[0], cells[3], cells[4]), (8, "1", "", ""));
 }
 
+/// Labels and image numbers are the dataset's, with names or without; one logit has two classes.
+#[test]
+fn chosen_classes_go_by_their_labels() {
+    let files = Files::new(300, 100);
+    let [report, again, model] = ["r.html", "e.html", "m.safetensors"].map(|name| files.path(name));
+    let data = mnist::mnist();
+    let test = mnist::test(&data).range(0..100);
+    for (loss, named) in [("binary", false), ("categorical", true)] {
+        if named {
+            files.scratch.put("classes.txt", b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+        }
+        // Without learning there are mistakes.
+        let options =
+            ["--classes", "8,3", "--loss", loss, "--lr", "0", "--report", &report, "--save", &model];
+        succeeds(&files.train(&options));
+        let found = json(&succeeds(&["eval", &model, "--json", "--report", &again])).remove(0);
+        for path in [&report, &again] {
+            let (html, words) = page(Path::new(path));
+            let heads = if named { ["8 i", "3 d"] } else { ["8", "3"] };
+            for (i, head) in heads.iter().enumerate() {
+                assert!(html.contains(&format!("<th scope=\"row\">{head}</th>")), "{words}");
+                assert!(html.contains(&format!("<th scope=\"col\" title=\"{head}\">{}</th>", [8, 3][i])));
+            }
+            assert_eq!(html.matches("<th scope=\"col\" title").count(), 2);
+            assert!(words.contains(", 2 of 10 classes, 784-16-") && line(&words, "8, 3"), "{words}");
+            let numbers = words.lines().filter_map(|line| line.strip_prefix("image ")?.parse().ok());
+            let numbers: Vec<usize> = numbers.collect();
+            assert!(
+                !numbers.is_empty() && numbers.iter().all(|i| [3, 8].contains(&test.labels[*i])),
+                "{numbers:?}"
+            );
+            let told = found["mistakes"].as_array().unwrap().iter();
+            let told: Vec<_> = told.map(|mistake| mistake["index"].as_u64().unwrap() as usize).collect();
+            assert!(numbers.starts_with(&told) && !told.is_empty(), "{numbers:?} {told:?}");
+        }
+    }
+}
+
 #[test]
 fn many_classes_large_images_and_many_epochs_fit() {
     let scratch = Scratch::new();
