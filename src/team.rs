@@ -82,6 +82,8 @@ impl Team {
             let worker = thread::Builder::new().name(format!("worker {}", i + 1));
             team.workers.push(worker.spawn(move || shared.work(i))?);
         }
+        // Starting takes memory and time of its own, which later jobs are not to wait for.
+        team.run(|_| {});
         Ok(team)
     }
 
