@@ -6,7 +6,7 @@ mod mnist;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
-use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
+use mnist_fast::train::{Examples, Optimizer, Partial, Settings, StateTensor, Trainer};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
 const TUTORIAL: [usize; 4] = [784, 128, 128, 10];
@@ -249,5 +249,64 @@ fn portable_learns() {
         }
         let accuracy = trainer.evaluate(test).accuracy();
         assert!((0.88..0.95).contains(&accuracy), "{isa}: {accuracy}");
+    }
+}
+
+/// Two epochs in pieces, each by another trainer, with other threads and kernels and zeros left out or not, that knows nothing but
+/// the weights, the optimizer's state and how far the epoch is.
+#[test]
+fn training_in_pieces_has_the_bits_of_training_at_once() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..330);
+    for (sizes, optimizer) in [
+        (&[784, 70, 24, 10][..], rmsprop()),
+        (&[784, 10], rmsprop()),
+        (&[784, 16, 10], Optimizer::Sgd(Sgd { learning_rate: 0.1 })),
+    ] {
+        let settings = Settings { batch_size: 50, ..settings(optimizer) };
+        let expected = run(Isa::best(), 1, sizes, settings, 2, examples).unwrap();
+        let mut network = Network::glorot_uniform(sizes, settings.seed).unwrap();
+        let mut state: Option<Vec<StateTensor>> = None;
+        let (mut done, mut epoch) = (Partial::default(), 1);
+        for piece in 1usize.. {
+            let settings = Settings { sparse: piece.is_multiple_of(2), ..settings };
+            let isa = if piece.is_multiple_of(3) { Isa::Scalar } else { Isa::best() };
+            let mut trainer = trainer(isa, 1 + piece % 3, network, settings).unwrap();
+            if let Some(state) = &state {
+                trainer.set_state(state).unwrap();
+            }
+            // The last of the epoch's 7 steps is a short one.
+            let until = done.steps + piece % 4;
+            done = trainer.train_steps(examples, epoch, done, |steps| steps >= until).unwrap();
+            (network, state) = (trainer.network().clone(), Some(trainer.state()));
+            match (done.steps, epoch) {
+                (7, 2) => break,
+                (7, _) => (epoch, done) = (2, Partial::default()),
+                _ => {}
+            }
+        }
+        assert_eq!(expected, (network.sha256(), done.sums), "{sizes:?}, {optimizer:?}");
+    }
+}
+
+#[test]
+fn a_state_that_is_not_the_optimizers_is_refused() {
+    let network = |sizes: &[usize]| Network::glorot_uniform(sizes, 1).unwrap();
+    let of =
+        |sizes: &[usize], optimizer| trainer(Isa::best(), 2, network(sizes), settings(optimizer)).unwrap();
+    let mut own = of(&[9, 5, 3], rmsprop());
+    let state = own.state();
+    assert_eq!(state.iter().map(|tensor| tensor.values.len()).collect::<Vec<_>>(), [45, 5, 15, 3]);
+    own.set_state(&state).unwrap();
+    let sgd = Optimizer::Sgd(Sgd { learning_rate: 0.1 });
+    assert_eq!(of(&[9, 5, 3], sgd).state(), []);
+    for other in [of(&[9, 3, 5, 3], rmsprop()), of(&[9, 5, 4], rmsprop()), of(&[9, 5, 3], sgd)] {
+        own.set_state(&other.state()).unwrap_err();
+    }
+    for x in [f32::NAN, f32::INFINITY, -1.0] {
+        let mut state = state.clone();
+        state[2].values[7] = x;
+        let error = own.set_state(&state).unwrap_err().to_string();
+        assert!(error.contains("rmsprop.1.weight") && error.contains("mean of squares"), "{error}");
     }
 }

@@ -115,6 +115,26 @@ impl FirstLayer {
         }
     }
 
+    /// The optimizer's state, inputs x outputs, row-major; empty where it has none.
+    pub(super) fn state(&self) -> Vec<f32> {
+        let inputs = self.panels.iter().map(|panel| panel.state.rows()).max().unwrap_or(0);
+        let rows = (0..inputs).flat_map(|input| self.panels.iter().map(move |panel| panel.state.row(input)));
+        rows.flatten().copied().collect()
+    }
+
+    /// Sets what [`FirstLayer::state`] gave.
+    pub(super) fn set_state(&mut self, values: &[f32]) {
+        let mut rest = values;
+        let inputs = self.panels.iter().map(|panel| panel.state.rows()).max().unwrap_or(0);
+        for input in 0..inputs {
+            for Panel { state, .. } in &mut self.panels {
+                let (row, after) = rest.split_at(state.columns());
+                state.row_mut(input).copy_from_slice(row);
+                rest = after;
+            }
+        }
+    }
+
     /// Makes good the decay that some rows of the state owe.
     pub(super) fn settle(&mut self, kernels: Kernels, optimizer: &Optimizer) {
         let Optimizer::RmsProp(rule) = optimizer else { return };

@@ -7,6 +7,7 @@ mod first;
 mod loss;
 mod phases;
 mod sparse;
+mod state;
 mod step;
 mod update;
 
@@ -32,6 +33,7 @@ use sparse::Turned;
 
 pub use phases::Phase;
 pub use sparse::{density, skips};
+pub use state::StateTensor;
 
 /// The rule that moves the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,6 +105,22 @@ pub struct Settings {
     pub shuffle: bool,
     /// Whether to leave out pixels that are 0: the same bits, faster where there are enough of them.
     pub sparse: bool,
+}
+
+/// How far an epoch is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Partial {
+    /// Steps that are done.
+    pub steps: usize,
+    /// Loss and accuracy over their examples, while the weights moved.
+    pub sums: Metrics,
+}
+
+impl Default for Partial {
+    /// An epoch that has not begun.
+    fn default() -> Self {
+        Partial { steps: 0, sums: Metrics::zero() }
+    }
 }
 
 /// A network in training, with everything a step needs: steps allocate nothing.
@@ -293,6 +311,21 @@ impl Trainer {
     /// # Errors
     /// Where the loss stops being a number.
     pub fn train_epoch(&mut self, examples: Examples<'_>, epoch: usize) -> Result<Metrics> {
+        self.train_steps(examples, epoch, Partial::default(), |_| false).map(|whole| whole.sums)
+    }
+
+    /// The rest of an epoch of which `done` is done, or until after a step `pause`, which is told how many steps of the
+    /// epoch are done, says so. In how many pieces an epoch is trained changes no bit: nothing is left deferred between them.
+    ///
+    /// # Errors
+    /// As for [`Trainer::train_epoch`].
+    pub fn train_steps(
+        &mut self,
+        examples: Examples<'_>,
+        epoch: usize,
+        mut done: Partial,
+        mut pause: impl FnMut(usize) -> bool,
+    ) -> Result<Partial> {
         self.phases.start();
         self.order.resize(examples.len(), 0);
         if self.settings.shuffle {
@@ -301,32 +334,35 @@ impl Trainer {
             self.order.iter_mut().enumerate().for_each(|(i, image)| *image = i as u32);
         }
         let order = std::mem::take(&mut self.order);
-        self.steps_done.store(0, Relaxed);
-        let mut sums = Metrics::zero();
+        self.steps_done.store(done.steps, Relaxed);
         let batch_size = self.settings.batch_size;
+        let mut result = Ok(());
         self.begin();
         self.team.start_laps();
-        let result = order.chunks(batch_size).enumerate().try_for_each(|(step, images)| {
-            let next =
-                order[((step + 1) * batch_size).min(order.len())..].chunks(batch_size).next().unwrap_or(&[]);
-            self.batch.moment = [step as u32, epoch as u32];
-            let batch = self.step(examples, images, next);
+        for images in order.chunks(batch_size).skip(done.steps) {
+            self.batch.moment = [done.steps as u32, epoch as u32];
+            done.steps += 1;
+            let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
+            let batch = self.step(examples, images, next.unwrap_or(&[]));
             self.team.lap();
-            self.steps_done.store(step + 1, Relaxed);
-            sums.add(&batch);
-            if batch.loss_sum.is_finite() {
-                return Ok(());
+            self.steps_done.store(done.steps, Relaxed);
+            done.sums.add(&batch);
+            if !batch.loss_sum.is_finite() {
+                result = Err(Error::failed(format!(
+                    "the loss became {} in epoch {epoch}, step {}, at learning rate {}; try a smaller --lr",
+                    batch.loss(),
+                    done.steps,
+                    self.settings.optimizer.learning_rate()
+                )));
+                break;
             }
-            Err(Error::failed(format!(
-                "the loss became {} in epoch {epoch}, step {}, at learning rate {}; try a smaller --lr",
-                batch.loss(),
-                step + 1,
-                self.settings.optimizer.learning_rate()
-            )))
-        });
+            if pause(done.steps) {
+                break;
+            }
+        }
         self.settle();
         self.order = order;
         self.phases.stop();
-        result.map(|()| sums)
+        result.map(|()| done)
     }
 }
