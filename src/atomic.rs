@@ -90,9 +90,9 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
-/// A rename is durable only once the folder that holds the name is.
+/// A rename, or a new folder, is durable only once the folder that holds the name is.
 #[cfg(unix)]
-fn sync_folder(target: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(target: &Path) -> io::Result<()> {
     let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match File::open(folder) {
         Ok(folder) => folder.sync_all(),
@@ -104,6 +104,6 @@ fn sync_folder(target: &Path) -> io::Result<()> {
 
 /// Folders cannot be opened as files here; the system orders renames itself.
 #[cfg(not(unix))]
-fn sync_folder(_target: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(_target: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod activation;
 mod affinity;
 pub mod atomic;
 pub mod caches;
+pub mod checkpoint;
 pub mod confusion;
 pub mod dataset;
 pub mod draw;

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub use cache::CacheDir;
 pub use chosen::{Chosen, Selection};
 pub use split::Split;
-pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints};
+pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints, identity};
 
 use crate::error::{Error, Result};
 use classes::{Classes, Named, Source};

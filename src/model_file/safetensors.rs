@@ -39,6 +39,13 @@ pub struct Tensor {
     end: u64,
 }
 
+impl Tensor {
+    /// Where in the file's data it begins.
+    pub fn begin(&self) -> u64 {
+        self.begin
+    }
+}
+
 /// A safetensors file whose header has been found to fit its length.
 #[derive(Debug)]
 pub struct Reader {
@@ -299,7 +306,7 @@ fn check_offsets(tensors: &BTreeMap<String, Tensor>, data_len: u64) -> Checked<(
 }
 
 /// What stands in a file, for an error message: texts quoted and escaped, and not too long.
-pub(super) fn short(value: &impl Debug) -> String {
+pub(crate) fn short(value: &impl Debug) -> String {
     let text = format!("{value:?}");
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &text[..end]),

@@ -1,0 +1,229 @@
+//! The folder of a run's checkpoints, locked as long as the run lives.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Checkpoint, file};
+use crate::atomic;
+use crate::dataset::map;
+use crate::error::{Error, Result};
+
+const BEST: &str = "best.safetensors";
+const LOCK: &str = "lock";
+const PREFIX: &str = "checkpoint-";
+const SUFFIX: &str = ".safetensors";
+
+/// A folder for checkpoints, which no other run uses.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The system lets go of it when this process ends, however it ends.
+    _lock: File,
+    /// The last two checkpoints that are known to be whole, the newer one last.
+    whole: Vec<u64>,
+}
+
+/// What a folder has to go on from.
+pub struct Found {
+    /// The newest checkpoint that is whole.
+    pub checkpoint: Box<Checkpoint>,
+    /// Its file.
+    pub path: PathBuf,
+    /// What is wrong with the newer ones.
+    pub damaged: Vec<Error>,
+}
+
+impl Folder {
+    /// Checks, before anything is done, that a new run can keep its checkpoints in `path`. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// Where there is a run in it, it is no folder, or there is no folder to make it in.
+    pub fn check_new(path: &Path) -> Result<()> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => require_unused(path),
+            Ok(metadata) => Err(no_folder(path, &metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                match fs::metadata(parent.unwrap_or(Path::new("."))) {
+                    Ok(metadata) if metadata.is_dir() => Ok(()),
+                    _ => Err(refused(path, "the folder above it does not exist; create that first")),
+                }
+            }
+            Err(error) => Err(refused(path, error)),
+        }
+    }
+
+    /// The folder of a new run, made if need be.
+    ///
+    /// # Errors
+    /// As [`Folder::check_new`], and where another run uses the folder, or it cannot be written to.
+    pub fn create(path: &Path) -> Result<Self> {
+        Self::check_new(path)?;
+        match fs::create_dir(path) {
+            Ok(()) => atomic::sync_folder(path).map_err(|error| refused(path, error))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(refused(path, error)),
+        }
+        let folder = Self::lock(path)?;
+        // Another run may have been faster.
+        require_unused(path)?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that is to go on.
+    ///
+    /// # Errors
+    /// Where there is no such folder, or another run uses it.
+    pub fn open(path: &Path) -> Result<Self> {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Self::lock(path),
+            Ok(metadata) => Err(no_folder(path, &metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::failed(format!(
+                "--resume {}: there is no such folder; check the path, or begin a run with --checkpoint",
+                path.display()
+            ))),
+            Err(error) => Err(refused(path, error)),
+        }
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK));
+        let lock = lock.map_err(|error| refused(path, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::failed(format!(
+                    "another run is using the folder {}; wait until it ends, or give each its own",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(refused(
+                    path,
+                    format_args!("it cannot be locked ({error}); use another file system"),
+                ));
+            }
+        }
+        remove_unfinished(path);
+        Ok(Folder { path: path.to_owned(), _lock: lock, whole: vec![] })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the best model is kept.
+    pub fn best(&self) -> PathBuf {
+        self.path.join(BEST)
+    }
+
+    /// Whether the file `path` would be one of those that are kept in `folder`.
+    pub fn owns(folder: &Path, path: &Path) -> bool {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let ours = name == BEST || name == LOCK || name.starts_with(PREFIX);
+        let same = |parent: PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == parent);
+        ours && fs::canonicalize(parent).is_ok_and(same)
+    }
+
+    /// The newest whole checkpoint, if there is any yet.
+    ///
+    /// # Errors
+    /// Where there are checkpoints and none of them is whole.
+    pub fn newest(&mut self) -> Result<Option<Found>> {
+        let mut damaged = vec![];
+        for number in numbers(&self.path).map_err(|error| refused(&self.path, error))? {
+            let path = self.file(number);
+            match file::load(&path) {
+                Ok(checkpoint) => {
+                    self.whole = vec![number];
+                    return Ok(Some(Found { checkpoint: Box::new(checkpoint), path, damaged }));
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+        match damaged.first() {
+            None => Ok(None),
+            Some(error) => Err(Error::failed(format!(
+                "no checkpoint in {} is whole ({error}); put a copy of one there, or begin anew in another folder with \
+                 --checkpoint",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// Keeps a checkpoint of after `number` steps, and the last one before it.
+    ///
+    /// # Errors
+    /// Where it cannot be written; then the one before is still there.
+    pub fn keep(&mut self, number: u64, checkpoint: &Checkpoint) -> Result<()> {
+        let path = self.file(number);
+        file::save(&path, checkpoint).map_err(|error| {
+            Error::failed(format!("the checkpoint {} cannot be written: {error}", path.display()))
+        })?;
+        self.whole.retain(|whole| *whole != number);
+        self.whole.push(number);
+        if self.whole.len() > 2 {
+            self.whole.remove(0);
+        }
+        // Older ones, and those found damaged, are of no use. One that stays does no harm: it is tried again next time.
+        let others = numbers(&self.path).unwrap_or_default();
+        for other in others.into_iter().filter(|other| !self.whole.contains(other)) {
+            let _ = fs::remove_file(self.file(other));
+        }
+        Ok(())
+    }
+
+    fn file(&self, number: u64) -> PathBuf {
+        self.path.join(format!("{PREFIX}{number:010}{SUFFIX}"))
+    }
+}
+
+/// The checkpoints in a folder, by their steps, the newest first.
+fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers: Vec<u64> = vec![];
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+        // Names that we would write otherwise are not ours.
+        let number = digits.and_then(|digits| Some((digits, digits.parse::<u64>().ok()?)));
+        numbers.extend(number.filter(|(digits, n)| format!("{n:010}") == *digits).map(|(_, n)| n));
+    }
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(numbers)
+}
+
+fn require_unused(path: &Path) -> Result<()> {
+    let used = !numbers(path).map_err(|error| refused(path, error))?.is_empty() || path.join(BEST).exists();
+    if !used {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "--checkpoint {0}: that folder already holds a run; go on with it by --resume {0}, or give another folder",
+        path.display()
+    )))
+}
+
+/// Removes what runs that were killed while writing left. Nobody else writes here now.
+fn remove_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.starts_with(&format!(".{PREFIX}")) || name.starts_with(&format!(".{BEST}."));
+        if ours && name.ends_with(".tmp") {
+            // One that stays does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn refused(path: &Path, why: impl std::fmt::Display) -> Error {
+    Error::failed(format!("checkpoints cannot be kept in {}: {why}", path.display()))
+}
+
+fn no_folder(path: &Path, metadata: &fs::Metadata) -> Error {
+    refused(path, format_args!("it is {}, not a folder; give another path", map::kind_of(metadata)))
+}
