@@ -22,7 +22,11 @@ pub(crate) const fn heading(title: &'static str) -> Opt {
     Opt { name: "", value: "", help: title }
 }
 
+/// An option as it was given: its name, and its value unless it is a switch.
+pub(crate) type Given = (&'static str, Option<OsString>);
+
 /// A command's arguments, each taken once; [`Args::finish`] refuses what is left.
+#[derive(Clone)]
 pub(crate) struct Args {
     command: &'static str,
     options: &'static [Opt],
@@ -79,6 +83,26 @@ impl Args {
             Some(text) if text.is_empty() || text.to_string_lossy().starts_with("--") => Err(missing()),
             _ => Ok(value),
         }
+    }
+
+    /// Takes those options out whose names are `wanted`, as they were given.
+    pub(crate) fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Given>> {
+        let wanted: Vec<&Opt> = self.options.iter().filter(|option| wanted(option.name)).collect();
+        let mut given = vec![];
+        for option in wanted.iter().filter(|option| option.value.is_empty()) {
+            given.extend(self.switch(option.name).then_some((option.name, None)));
+        }
+        for option in wanted.iter().filter(|option| !option.value.is_empty()) {
+            given.extend(self.os_value(option.name)?.map(|value| (option.name, Some(value))));
+        }
+        Ok(given)
+    }
+
+    /// These arguments and `more` options.
+    pub(crate) fn and(&self, more: &[Given]) -> Args {
+        let more = more.iter().flat_map(|(name, value)| [Some(OsString::from(name)), value.clone()]);
+        let all = more.flatten().chain(self.rest.clone().finish()).collect();
+        Args { rest: pico_args::Arguments::from_vec(all), ..*self }
     }
 
     /// Every option that the code asks for is in the table, and so in the help.

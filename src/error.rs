@@ -9,6 +9,8 @@ pub enum Kind {
     Usage,
     /// The work could not be done: exit code 1.
     Failed,
+    /// The user or the system asked for an end before it: this exit code.
+    Interrupted(u8),
     /// Whoever read our standard output went away: quiet, exit code 0.
     ClosedPipe,
 }
@@ -32,6 +34,11 @@ impl Error {
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Error { kind: Kind::Usage, message: message.into() }
+    }
+
+    /// The work was stopped, and can go on as the message says.
+    pub fn interrupted(code: u8, message: impl Into<String>) -> Self {
+        Error { kind: Kind::Interrupted(code), message: message.into() }
     }
 
     /// Nobody reads our output any more.

@@ -15,6 +15,10 @@ fn main() -> ExitCode {
             let code = match error.kind() {
                 // Like `head`, whoever closed the pipe has seen what they wanted.
                 Kind::ClosedPipe => return ExitCode::SUCCESS,
+                Kind::Interrupted(code) => {
+                    output::stderr(error);
+                    return ExitCode::from(code);
+                }
                 Kind::Usage => 2,
                 Kind::Failed => 1,
             };

@@ -32,6 +32,7 @@ pub(crate) fn stderr(text: impl Display) {
 }
 
 /// One JSON object on one line, its members in the order given.
+#[derive(Clone)]
 pub(crate) struct JsonLine(String);
 
 impl JsonLine {

@@ -122,8 +122,19 @@ impl Source {
         Ok(data)
     }
 
-    /// Splits `n` training images.
+    /// Splits `n` training images, and says so where that is for us to decide.
     pub(crate) fn split(&self, n: usize) -> Result<Parts> {
+        if self.validation.is_none() && n < DEFAULT_VALIDATION_FROM && n / 6 > 0 {
+            output::stderr(format_args!(
+                "note: only {n} training images, so the last {} are for validation; --validation N changes that",
+                n / 6
+            ));
+        }
+        self.parts(n)
+    }
+
+    /// Splits `n` training images.
+    pub(crate) fn parts(&self, n: usize) -> Result<Parts> {
         let (train, validation, validation_first) = match self.validation {
             Some(Validation::LastFraction(fraction)) => {
                 let split_at = (n as f64 * (1.0 - fraction)).floor() as usize;
@@ -133,12 +144,6 @@ impl Source {
             None if n >= DEFAULT_VALIDATION_FROM => (10_000..n, 0..10_000, true),
             None => {
                 let split_at = n - n / 6;
-                if n / 6 > 0 {
-                    output::stderr(format_args!(
-                        "note: only {n} training images, so the last {} are for validation; --validation N changes that",
-                        n / 6
-                    ));
-                }
                 (0..split_at, split_at..n, false)
             }
         };

@@ -1,9 +1,12 @@
 //! The commands, one file each.
 
+mod checkpoint;
 mod data;
 mod eval;
 mod info;
 mod inspect;
+mod interrupt;
+mod keeper;
 mod log;
 mod matrix;
 mod model;

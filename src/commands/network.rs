@@ -6,6 +6,7 @@ use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::{Error, Result};
+use serde_json::Value;
 
 use crate::args::{Args, Opt};
 
@@ -69,6 +70,14 @@ impl Layers {
     /// Whether any was given.
     pub(crate) fn given(&self) -> bool {
         self.hidden.is_some() || self.activations.is_some() || self.loss.is_some()
+    }
+
+    /// What was given of a run's settings, by their names in its record.
+    pub(crate) fn asked_for(&self) -> impl Iterator<Item = (String, Value)> {
+        let hidden = self.hidden.as_ref().map(|hidden| ("hidden".into(), hidden.clone().into()));
+        let list = |given: &Vec<Activation>| ("activation".into(), Activation::list(given).into());
+        let activations = self.activations.as_ref().map(list);
+        hidden.into_iter().chain(activations)
     }
 
     /// A network for `inputs` and `classes`, whose weights `make` gives; `fix` is what to do about another number of classes.

@@ -140,6 +140,20 @@ impl Report {
         }
     }
 
+    /// Where a resumed run goes on: the epoch, and how many of its steps are done.
+    pub(crate) fn resumed(&self, (epoch, step, steps): (usize, usize, usize)) -> Vec<String> {
+        match self.style {
+            Style::Quiet => vec![],
+            Style::Json => {
+                vec![JsonLine::new().with("event", "resume").with("epoch", epoch).with("step", step).finish()]
+            }
+            Style::Text if epoch > self.epochs => vec!["resumed: all epochs are done".into()],
+            Style::Text => {
+                vec![format!("resumed: {step} of {steps} steps of epoch {epoch}/{} are done", self.epochs)]
+            }
+        }
+    }
+
     /// What all epochs together say, in words.
     pub(crate) fn verdict(&self) -> Option<String> {
         match self.learned {
@@ -155,6 +169,7 @@ impl Report {
         sha256: &str,
         seconds: f64,
         saved: Option<&Path>,
+        kept: Option<String>,
         wrote: Vec<String>,
     ) -> Vec<String> {
         let interval = test.map(|test| test.accuracy_ci95());
@@ -180,10 +195,11 @@ impl Report {
         }
         if self.style == Style::Text {
             lines.extend(self.verdict());
-            lines.push(match saved {
-                Some(path) => format!("saved {}", path.display()),
-                None => "the model was not kept; --save model.safetensors keeps it".into(),
-            });
+            if saved.is_none() && kept.is_none() {
+                lines.push("the model was not kept; --save model.safetensors keeps it".into());
+            }
+            lines.extend(saved.map(|path| format!("saved {}", path.display())));
+            lines.extend(kept);
             lines.extend(wrote);
         }
         lines.push(format!("weights sha256 {sha256}"));

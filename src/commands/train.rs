@@ -19,7 +19,9 @@ use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
+use super::checkpoint::{self, Identity, Request};
 use super::data::{self, Picked, Source};
+use super::keeper::Keeper;
 use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
@@ -33,6 +35,8 @@ Usage: mnist-fast train [options]
   mnist-fast train                                   the tutorial: 21 epochs on MNIST
   mnist-fast train --epochs 5 --save m.safetensors   shorter, and keep the model
   mnist-fast train --report r.html --log log.csv     a page with curves and mistakes, the figures
+  mnist-fast train --checkpoint run1                 a run that can be killed at any instant ...
+  mnist-fast train --resume run1                     ... and go on
   mnist-fast train --data ./my-digits --hidden 256   a folder of IDX files, another network
   mnist-fast train --hidden none --optimizer sgd     softmax regression
   mnist-fast train --classes 3,8 --loss binary       two classes, one sigmoid output
@@ -63,6 +67,9 @@ pub(crate) const OPTIONS: &[Opt] = &[
         help: "start from a model file's weights; the optimizer starts anew",
     },
     Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
+    checkpoint::CHECKPOINT,
+    checkpoint::EVERY,
+    checkpoint::RESUME,
     heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     Opt {
@@ -109,12 +116,14 @@ struct Plan {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
+    let (request, args) = Request::parse(args)?;
     let mut plan = Plan::parse(args)?;
     if let Some(path) = &plan.save {
         model_file::check_target(path)?;
     }
     let mut outputs = std::mem::take(&mut plan.outputs);
     outputs.check(&plan.model_files())?;
+    request.check_outputs(plan.save.iter().map(|path| ("--save", path.as_path())))?;
     let data = plan.source.open()?;
     let parts = plan.source.split(data.train.len())?;
     let all = Examples { images: data.train.images(), labels: data.train.labels() };
@@ -132,10 +141,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(names) = &chosen_names {
         require_every_class(names, train)?;
     }
-    let network = plan.network(&data, classes)?;
-    let hidden = network.hidden().len();
-    let dropout = plan.dropout.as_ref().map(|rates| network::dropout_rates(rates, hidden)).transpose()?;
-    let loss = plan.layers.loss.unwrap_or(Loss::default_for(network.outputs()));
+    let network = request.network(&data, classes)?.map_or_else(|| plan.network(&data, classes), Ok)?;
+    let dropout = plan.dropout(&network)?;
+    let loss = plan.loss(&network);
     // A thread beyond the batch would have no image.
     let threads = plan
         .threads
@@ -155,14 +163,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
     let mut report = Report::new(plan.style, plan.epochs, classes);
     report.only = chosen_names.as_ref().map(|names| names.join(", "));
-    let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() };
     let from = if parts.validation_first { "first" } else { "last" };
-    let config = || {
-        let config = plan.config(&network, (held_out, from)).with("loss", loss.to_string());
-        let config = config.with("dropout", dropout.clone());
-        let config = config.with("classes", chosen.as_ref().map(|chosen| chosen.labels().to_vec()));
-        config.with("dataset_classes", data.classes)
-    };
+    let config = plan.config(&data, &network, chosen.as_ref(), (held_out, from))?;
+    let config = || config.clone();
+    let identity = |args| Plan::parse(args)?.identity(&data, &network);
+    let kept = request.run(&data, plan.kernels.isa(), config().finish(), identity)?;
+    let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() || kept.is_some() };
     pipe.print(report.start(&plan.kernels, threads, &data, train, validation, test, &network, config()))?;
     let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
@@ -170,21 +176,28 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
     }
+    let steps = train.len().div_ceil(settings.batch_size);
+    let names = chosen_names.as_deref().or(data.class_names.as_deref());
+    let mut keeper = Keeper::start(request, kept, &mut trainer, (plan.epochs, steps), names)?;
+    pipe.print(keeper.resumed().map_or(vec![], |place| report.resumed(place)))?;
     outputs.start()?;
+    for epoch in keeper.history() {
+        outputs.epoch(*epoch);
+        report.epoch(epoch);
+    }
     trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
-    for epoch in 1..=plan.epochs {
-        let steps = train.len().div_ceil(settings.batch_size);
+    for epoch in keeper.first_epoch()..=plan.epochs {
         let label = format!("Epoch {epoch}/{}", plan.epochs);
         let bar = Progress::start(plan.style == Style::Text, label, trainer.steps_done(), steps);
+        let (metrics, train_seconds) = keeper.train_epoch(&mut trainer, train, epoch)?;
         let start = Instant::now();
-        let metrics = trainer.train_epoch(train, epoch)?;
-        let train_seconds = start.elapsed().as_secs_f64();
         let validation = validation.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = train_seconds + start.elapsed().as_secs_f64();
         drop(bar);
         let epoch = Epoch { epoch, metrics, validation, seconds, train_seconds };
         outputs.epoch(epoch);
         pipe.print(report.epoch(&epoch))?;
+        keeper.epoch(&trainer, epoch)?;
     }
     let tested = test.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
     let sha256 = trainer.network().sha256();
@@ -225,11 +238,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
         })
     });
     // Whatever becomes of the files, the result is told.
-    let (wrote, failure) = match written {
-        Ok(lines) => (lines, None),
-        Err(error) => (vec![], Some(error)),
+    let (wrote, kept, failure) = match written.and_then(|lines| Ok((lines, keeper.finish()?))) {
+        Ok((lines, kept)) => (lines, kept, None),
+        Err(error) => (vec![], None, Some(error)),
     };
-    pipe.print(report.end(tested, &sha256, seconds, plan.save.as_deref(), wrote))?;
+    pipe.print(report.end(tested, &sha256, seconds, plan.save.as_deref(), kept, wrote))?;
     failure.map_or(Ok(()), Err)
 }
 
@@ -399,8 +412,38 @@ impl Plan {
         Ok(network)
     }
 
+    /// One dropout rate for each hidden layer, if there is any.
+    fn dropout(&self, network: &Network) -> Result<Option<Vec<f64>>> {
+        let hidden = network.hidden().len();
+        self.dropout.as_ref().map(|rates| network::dropout_rates(rates, hidden)).transpose()
+    }
+
+    fn loss(&self, network: &Network) -> Loss {
+        self.layers.loss.unwrap_or(Loss::default_for(network.outputs()))
+    }
+
+    /// The settings by which a run is the one it is, with this data and a network that may come from elsewhere.
+    fn identity(&self, data: &Dataset, network: &Network) -> Result<Identity> {
+        let parts = self.source.parts(data.train.len())?;
+        let from = if parts.validation_first { "first" } else { "last" };
+        let chosen = self.classes.as_ref().map(|text| Chosen::parse(text, data)).transpose()?;
+        let config = self.config(data, network, chosen.as_ref(), (parts.validation.len(), from))?.finish();
+        let mut identity = checkpoint::identity(&config).expect("our own JSON");
+        // The network may be the run's own: what was asked for counts.
+        identity.extend(self.layers.asked_for());
+        let classes = self.source.num_classes.unwrap_or(data.classes);
+        identity.insert("num_classes".into(), classes.into());
+        Ok(identity)
+    }
+
     /// The settings that the result depends on, for the record.
-    fn config(&self, network: &Network, validation: (usize, &str)) -> JsonLine {
+    fn config(
+        &self,
+        data: &Dataset,
+        network: &Network,
+        chosen: Option<&Chosen>,
+        validation: (usize, &str),
+    ) -> Result<JsonLine> {
         let hidden = network.hidden();
         let config = JsonLine::new().with("data", self.source.data.as_str());
         let config = config.with("validation", validation.0).with("validation_from", validation.1);
@@ -414,19 +457,21 @@ impl Plan {
                 .with("rho", rule.rho)
                 .with("epsilon", rule.epsilon),
         };
-        config
+        let sparse = match self.sparse {
+            None => "auto",
+            Some(true) => "always",
+            Some(false) => "never",
+        };
+        let config = config
             .with("batch_size", self.batch_size)
             .with("epochs", self.epochs)
             .with("seed", self.seed)
             .with("shuffle", self.shuffle)
             .with("init", self.init.as_ref().map(|path| path.to_string_lossy().into_owned()))
-            .with(
-                "sparse",
-                match self.sparse {
-                    None => "auto",
-                    Some(true) => "always",
-                    Some(false) => "never",
-                },
-            )
+            .with("sparse", sparse)
+            .with("loss", self.loss(network).to_string());
+        let config = config.with("dropout", self.dropout(network)?);
+        let config = config.with("classes", chosen.map(|chosen| chosen.labels().to_vec()));
+        Ok(config.with("dataset_classes", data.classes))
     }
 }

@@ -1,0 +1,259 @@
+//! Keeps a run's state while it trains: checkpoints when they are due, the best model, and an end in time when a signal asks for it.
+
+use std::path::Path;
+use std::time::Instant;
+
+use mnist_fast::checkpoint::{Checkpoint, Folder, Run};
+use mnist_fast::history::Epoch;
+use mnist_fast::metrics::Metrics;
+use mnist_fast::model_file::{self, Model};
+use mnist_fast::network::Network;
+use mnist_fast::train::{Examples, Partial, Trainer};
+use mnist_fast::{Error, Result};
+use serde_json::Value;
+
+use super::checkpoint::{Every, Request, identity};
+use super::interrupt;
+use crate::output::warning;
+
+/// Keeps a run's state, if that was asked for; otherwise it only lets the trainer train.
+pub(crate) struct Keeper {
+    state: Option<State>,
+    /// Where the epoch that the run goes on in is, and how long that took.
+    under_way: (Partial, f64),
+    first_epoch: usize,
+}
+
+struct State {
+    folder: Folder,
+    run: Run,
+    every: Every,
+    epochs: usize,
+    /// Steps of an epoch.
+    steps: usize,
+    class_names: Option<Vec<String>>,
+    resumed: bool,
+    history: Vec<Epoch>,
+    best: Option<(usize, Network)>,
+    /// The epoch of the best model in the folder, 0 where there is none. It was better than those before it, and comes again.
+    best_kept: usize,
+    /// Why the last checkpoint could not be written.
+    failure: Option<Error>,
+}
+
+impl Keeper {
+    /// Before the first step: makes the folder of a new run, or puts the trainer where the run was. `run` is what `request`
+    /// says it is; `epochs` are of `steps` steps each.
+    pub(crate) fn start(
+        request: Request,
+        run: Option<Run>,
+        trainer: &mut Trainer,
+        (epochs, steps): (usize, usize),
+        class_names: Option<&[String]>,
+    ) -> Result<Self> {
+        let mut keeper = Keeper { state: None, under_way: (Partial::default(), 0.0), first_epoch: 1 };
+        let (folder, checkpoint, every, resumed) = match request {
+            Request::Nothing => return Ok(keeper),
+            Request::New { path, every, .. } => (Folder::create(&path)?, None, every, false),
+            Request::Resume { folder, resumed, every, .. } => {
+                (folder, resumed.map(|r| r.checkpoint), every, true)
+            }
+        };
+        let mut state = State {
+            folder,
+            run: run.expect("whoever asks for it has a run"),
+            every,
+            epochs,
+            steps,
+            class_names: class_names.map(<[String]>::to_vec),
+            resumed,
+            history: vec![],
+            best: None,
+            best_kept: 0,
+            failure: None,
+        };
+        match checkpoint {
+            Some(checkpoint) => {
+                let Checkpoint { epoch, done, seconds, history, state: optimizer, best, .. } = *checkpoint;
+                let strange = |what: &str| {
+                    Error::failed(format!(
+                        "the newest checkpoint in {} {what}",
+                        state.folder.path().display()
+                    ))
+                };
+                if epoch > epochs + 1 || done.steps >= steps || (epoch > epochs && done.steps > 0) {
+                    return Err(strange("is after more steps than there are"));
+                }
+                trainer.set_state(&optimizer).map_err(|error| strange(&format!("does not fit: {error}")))?;
+                (keeper.under_way, keeper.first_epoch) = ((done, seconds), epoch);
+                (state.history, state.best) = (history, best);
+                state.best_kept = state.find_best();
+                state.keep_best()?;
+            }
+            None => state.keep(trainer, 1, (Partial::default(), 0.0))?,
+        }
+        interrupt::watch();
+        keeper.state = Some(state);
+        Ok(keeper)
+    }
+
+    /// The epochs that were done when the run went on.
+    pub(crate) fn history(&self) -> &[Epoch] {
+        self.state.as_ref().map_or(&[], |state| &state.history)
+    }
+
+    /// The first epoch of which there is something to do, which is beyond the last one, where there is none.
+    pub(crate) fn first_epoch(&self) -> usize {
+        self.first_epoch
+    }
+
+    /// Where the run goes on, if it was resumed: the epoch and how many of its steps are done, then of how many.
+    pub(crate) fn resumed(&self) -> Option<(usize, usize, usize)> {
+        let state = self.state.as_ref().filter(|state| state.resumed)?;
+        Some((self.first_epoch, self.under_way.0.steps, state.steps))
+    }
+
+    /// Trains the rest of an epoch; with its metrics comes how long all of it took.
+    pub(crate) fn train_epoch(
+        &mut self,
+        trainer: &mut Trainer,
+        train: Examples<'_>,
+        epoch: usize,
+    ) -> Result<(Metrics, f64)> {
+        let (mut done, mut seconds) = std::mem::take(&mut self.under_way);
+        loop {
+            let start = Instant::now();
+            let state = self.state.as_ref();
+            let due = |steps: usize| state.is_some_and(|state| state.is_due(epoch, steps));
+            done = trainer.train_steps(train, epoch, done, due)?;
+            seconds += start.elapsed().as_secs_f64();
+            match &mut self.state {
+                Some(state) if done.steps < state.steps => {
+                    state.try_to_keep(trainer, epoch, (done, seconds));
+                    state.require_no_signal(epoch, done.steps)?;
+                }
+                _ => return Ok((done.sums, seconds)),
+            }
+        }
+    }
+
+    /// After an epoch and its validation.
+    pub(crate) fn epoch(&mut self, trainer: &Trainer, epoch: Epoch) -> Result<()> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        state.history.push(epoch);
+        let number = epoch.epoch;
+        if let Some(validation) = epoch.validation {
+            let lowest = state.best.as_ref().and_then(|(best, _)| state.history[best - 1].validation);
+            if lowest.is_none_or(|lowest| validation.loss() < lowest.loss()) {
+                state.best = Some((number, trainer.network().clone()));
+                if let Err(error) = state.keep_best() {
+                    warning(format_args!("{error}; the training goes on"));
+                    state.failure = Some(error);
+                }
+            }
+        }
+        let due = matches!(state.every, Every::Epochs(n) if number.is_multiple_of(n));
+        if due || number == state.epochs || state.is_due(number, state.steps) {
+            state.try_to_keep(trainer, number + 1, (Partial::default(), 0.0));
+        }
+        state.require_no_signal(number + 1, 0)
+    }
+
+    /// What is in the folder, in words; or why the last state is not.
+    pub(crate) fn finish(self) -> Result<Option<String>> {
+        let Some(State { folder, best, failure, .. }) = self.state else { return Ok(None) };
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let mut line = format!("checkpoints are in {}", folder.path().display());
+        if let Some((epoch, _)) = best {
+            line += &format!("; {} is the model after epoch {epoch}, the best one", folder.best().display());
+        }
+        Ok(Some(line))
+    }
+}
+
+impl State {
+    /// Whether a checkpoint is due after so many steps of the epoch.
+    fn is_due(&self, epoch: usize, steps: usize) -> bool {
+        let of_all = (epoch - 1) * self.steps + steps;
+        matches!(self.every, Every::Steps(n) if of_all.is_multiple_of(n)) || interrupt::received().is_some()
+    }
+
+    fn keep(&mut self, trainer: &Trainer, epoch: usize, (done, seconds): (Partial, f64)) -> Result<()> {
+        let checkpoint = Checkpoint {
+            run: self.run.clone(),
+            epoch,
+            done,
+            seconds,
+            history: self.history.clone(),
+            network: trainer.network().clone(),
+            state: trainer.state(),
+            best: self.best.clone(),
+        };
+        self.folder.keep(((epoch - 1) * self.steps + done.steps) as u64, &checkpoint)
+    }
+
+    /// Training does not end because a checkpoint cannot be written: that is told at the end again.
+    fn try_to_keep(&mut self, trainer: &Trainer, epoch: usize, under_way: (Partial, f64)) {
+        self.failure = self.keep(trainer, epoch, under_way).err();
+        if let Some(error) = &self.failure {
+            warning(format_args!("{error}; the training goes on"));
+        }
+    }
+
+    /// Ends the run if a signal asked for it.
+    fn require_no_signal(&self, epoch: usize, steps: usize) -> Result<()> {
+        let Some((code, signal)) = interrupt::received() else { return Ok(()) };
+        let place = match (epoch, steps) {
+            (epoch, 0) => format!("after epoch {}", epoch - 1),
+            (epoch, steps) => format!("after step {steps} of {} of epoch {epoch}", self.steps),
+        };
+        let way = format!("mnist-fast train --resume {} goes on", quoted(self.folder.path()));
+        Err(Error::interrupted(
+            code,
+            match &self.failure {
+                None => format!("stopped by {signal} {place}; {way} from there"),
+                Some(error) => format!("stopped by {signal} {place}, but {error}; {way} from the one before"),
+            },
+        ))
+    }
+
+    /// The epoch of this run whose model is the best one in the folder; 0, where there is none.
+    fn find_best(&self) -> usize {
+        let found = || {
+            let model = model_file::load(&self.folder.best()).ok()?;
+            let training = model.training?;
+            let own = identity(&self.run.config)?;
+            let same = own.iter().all(|(name, value)| training.get(name) == Some(value));
+            usize::try_from(training.get("epoch")?.as_u64()?).ok().filter(|_| same)
+        };
+        found().unwrap_or(0)
+    }
+
+    /// Writes the best model, unless the one that is there is from later in the run, and so better.
+    fn keep_best(&mut self) -> Result<()> {
+        let Some((epoch, network)) = self.best.as_ref().filter(|(epoch, _)| *epoch > self.best_kept) else {
+            return Ok(());
+        };
+        let loss = self.history[epoch - 1].validation.map(|validation| validation.loss());
+        let mut training: Value = serde_json::from_str(&self.run.config).expect("our own JSON");
+        training["epoch"] = (*epoch).into();
+        training["val_loss"] = loss.into();
+        let model = Model {
+            network: network.clone(),
+            class_names: self.class_names.clone(),
+            training: Some(training),
+        };
+        model_file::save(&self.folder.best(), &model)?;
+        self.best_kept = *epoch;
+        Ok(())
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%\\".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

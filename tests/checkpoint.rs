@@ -1,0 +1,540 @@
+//! Runs that are killed, stopped and resumed end as if nothing had happened; what cannot go on says why.
+
+mod mnist;
+mod program;
+mod scratch;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use mnist_fast::checkpoint::{Checkpoint, Folder};
+use mnist_fast::dataset::Dataset;
+use mnist_fast::history::Epoch;
+use mnist_fast::model_file::{self, safetensors};
+use mnist_fast::network::Network;
+use mnist_fast::team::Team;
+use mnist_fast::train::{Examples, Optimizer, Partial, Settings, Trainer};
+use mnist_fast_kernels::{Isa, Kernels, RmsProp};
+use program::{fails, folder, json, program, run, small_mnist, succeeds, text};
+use scratch::{Scratch, files_under};
+use serde_json::Value;
+
+/// A small training: 4 epochs of 6 steps, the last of 10 images.
+struct Small {
+    scratch: Scratch,
+    data: String,
+}
+
+const EPOCHS: usize = 4;
+const STEPS: usize = 6;
+
+impl Small {
+    fn new() -> Self {
+        let scratch = small_mnist(290, 60);
+        Small { data: folder(&scratch), scratch }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.scratch.path(name).display().to_string()
+    }
+
+    fn options<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let own =
+            ["train", "--data", &self.data, "--validation", "30", "--batch-size", "50", "--hidden", "70"];
+        [&own[..], &["--lr", "0.01", "--epochs", "4", "--json"], more].concat()
+    }
+
+    /// What the run ends with, when nothing happens to it.
+    fn end(&self) -> Value {
+        end(&succeeds(&self.options(&[])))
+    }
+
+    /// The folder of a run that is at its end.
+    fn finished(&self, name: &str) -> String {
+        let folder = self.path(name);
+        succeeds(&self.options(&["--checkpoint", &folder]));
+        folder
+    }
+}
+
+/// The last line but for the time.
+fn end(out: &str) -> Value {
+    let mut end = json(out).pop().unwrap();
+    assert_eq!(end["event"], "end", "{out}");
+    end.as_object_mut().unwrap().remove("seconds");
+    end
+}
+
+fn resumed(folder: &str) -> Value {
+    end(&succeeds(&["train", "--resume", folder, "--json"]))
+}
+
+fn newest(folder: &str) -> Checkpoint {
+    *Folder::open(Path::new(folder)).unwrap().newest().unwrap().unwrap().checkpoint
+}
+
+fn checkpoints(folder: &str) -> Vec<PathBuf> {
+    let names = files_under(Path::new(folder)).into_iter().filter(|name| name.starts_with("checkpoint-"));
+    names.map(|name| Path::new(folder).join(name)).collect()
+}
+
+/// The hash of the best model's weights, and its epoch.
+fn best_of(folder: &str) -> (String, Value) {
+    let model = model_file::load(&Path::new(folder).join("best.safetensors")).unwrap();
+    (model.network.sha256(), model.training.unwrap()["epoch"].clone())
+}
+
+/// A copy of a run's folder.
+fn copy(from: &str, to: String) -> String {
+    fs::create_dir(&to).unwrap();
+    for name in files_under(Path::new(from)) {
+        fs::copy(Path::new(from).join(&name), Path::new(&to).join(&name)).unwrap();
+    }
+    to
+}
+
+/// The small training up to a number of steps of all, by the library on one thread, as a checkpoint of the run in `like`.
+fn after(steps: usize, data: &Dataset, like: &str) -> Checkpoint {
+    let all = Examples { images: data.train.images(), labels: data.train.labels() };
+    let (validation, train) = (all.range(0..30), all.range(30..290));
+    let optimizer = Optimizer::RmsProp(RmsProp { learning_rate: 0.01, ..RmsProp::default() });
+    let settings =
+        Settings { batch_size: 50, optimizer, seed: 42, shuffle: true, sparse: steps.is_multiple_of(2) };
+    let network = Network::glorot_uniform(&[784, 70, 10], 42).unwrap();
+    let mut trainer = Trainer::new(Kernels::best(), Team::new(1).unwrap(), network, settings).unwrap();
+    let (mut history, mut best) = (vec![], None);
+    for epoch in 1..=steps / STEPS {
+        let metrics = trainer.train_epoch(train, epoch).unwrap();
+        let validation = Some(trainer.evaluate(validation));
+        history.push(Epoch { epoch, metrics, validation, seconds: 2.0, train_seconds: 1.0 });
+        let at = mnist_fast::history::best(history.iter().map(|epoch| epoch.validation.unwrap().loss()));
+        if at == Some(epoch - 1) {
+            best = Some((epoch, trainer.network().clone()));
+        }
+    }
+    let (epoch, rest) = (steps / STEPS + 1, steps % STEPS);
+    let done = match rest {
+        0 => Partial::default(),
+        _ => trainer.train_steps(train, epoch, Partial::default(), |steps| steps == rest).unwrap(),
+    };
+    let (network, state) = (trainer.network().clone(), trainer.state());
+    Checkpoint { run: newest(like).run, epoch, done, seconds: 0.5, history, network, state, best }
+}
+
+fn keep(folder: &str, number: usize, checkpoint: &Checkpoint) {
+    Folder::create(Path::new(folder)).unwrap().keep(number as u64, checkpoint).unwrap();
+}
+
+#[test]
+fn a_run_goes_on_to_the_same_bits_from_every_step() {
+    let small = Small::new();
+    let data = small.scratch.open();
+    let log = small.path("whole.csv");
+    let whole = end(&succeeds(&small.options(&["--log", &log])));
+    let figures = |path: &str| -> Vec<String> {
+        let lines = fs::read_to_string(path).unwrap();
+        lines.lines().map(|line| line.split(',').take(5).collect::<Vec<_>>().join(",")).collect()
+    };
+    let finished = small.finished("finished");
+    let best = best_of(&finished);
+    assert_eq!(checkpoints(&finished).len(), 2);
+    assert_eq!(resumed(&finished), whole, "a finished run tells its end again");
+    let other = if Isa::Avx2.is_available() { Isa::Avx2 } else { Isa::Scalar };
+    for steps in [0, 1, 5, 6, 9, 12, 18, 23, 24] {
+        let folder = small.path(&format!("after-{steps}"));
+        keep(&folder, steps, &after(steps, &data, &finished));
+        let isa = if steps == 23 { Isa::Scalar } else { other };
+        let threads = if steps.is_multiple_of(3) { "1" } else { "2" };
+        let sparse = if steps.is_multiple_of(4) { "never" } else { "always" };
+        let log = small.path("resumed.csv");
+        let kernels = ["--threads", threads, "--isa", isa.name(), "--sparse", sparse];
+        let options = ["train", "--resume", &folder, "--json", "--log", &log];
+        let out = succeeds(&[&options[..], &kernels].concat());
+        assert_eq!(end(&out), whole, "from step {steps}");
+        let place = &json(&out)[1];
+        assert_eq!(
+            (&place["event"], &place["epoch"], &place["step"]),
+            (&"resume".into(), &(steps / STEPS + 1).into(), &(steps % STEPS).into())
+        );
+        assert_eq!(json(&out).len(), 3 + EPOCHS - steps / STEPS, "{out}");
+        assert_eq!(figures(&log), figures(&small.path("whole.csv")), "from step {steps}");
+        let at_the_end = newest(&folder);
+        assert_eq!((at_the_end.epoch, at_the_end.history.len()), (EPOCHS + 1, EPOCHS));
+        assert_eq!(best_of(&folder), best, "from step {steps}");
+    }
+}
+
+/// A model from later in the run than the checkpoint is better than what comes first again.
+#[test]
+fn the_best_model_is_not_overwritten_by_a_worse_one() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let best = Path::new(&finished).join("best.safetensors");
+    let mut model = model_file::load(&best).unwrap();
+    let (epoch, network) = newest(&finished).best.unwrap();
+    assert!(epoch > 1, "the test needs a run that gets better");
+    assert_eq!(model.training.as_ref().unwrap()["epoch"], epoch);
+    assert_eq!(model.network.sha256(), network.sha256());
+    // Another file of the same model: it shows whether it was written again.
+    model.class_names = Some((0..10).map(|i| format!("class {i}")).collect());
+    let data = small.scratch.open();
+    let folder = small.path("before");
+    keep(&folder, STEPS, &after(STEPS, &data, &finished));
+    let there = Path::new(&folder).join("best.safetensors");
+    model_file::save(&there, &model).unwrap();
+    resumed(&folder);
+    assert!(model_file::load(&there).unwrap().class_names.is_some(), "written again");
+    // One of another run, or none, is no reason to keep the best one back.
+    for other in [true, false] {
+        let folder = small.path(&format!("other-{other}"));
+        keep(&folder, EPOCHS * STEPS, &newest(&finished));
+        let there = Path::new(&folder).join("best.safetensors");
+        if other {
+            model.training.as_mut().unwrap()["lr"] = 0.5.into();
+            model_file::save(&there, &model).unwrap();
+        }
+        resumed(&folder);
+        assert_eq!(fs::read(&there).unwrap(), fs::read(&best).unwrap());
+    }
+}
+
+/// Delays from a seed.
+struct Delays(u64);
+
+impl Delays {
+    fn below(&mut self, longest: Duration) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        longest.mul_f64((self.0 >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+fn start(arguments: &[&str]) -> Child {
+    program(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The options that go on with the run in a folder, whatever was done before it was killed.
+fn options_for<'a>(small: &'a Small, folder: &'a str) -> Vec<&'a str> {
+    let how = if Path::new(folder).exists() { "--resume" } else { "--checkpoint" };
+    small.options(&[how, folder, "--checkpoint-every", "5steps"])
+}
+
+/// `tests/kill_and_resume` does this more often.
+#[test]
+fn killed_at_any_instant_a_run_ends_with_the_same_bits() {
+    let small = Small::new();
+    let whole = small.end();
+    let timed = Instant::now();
+    succeeds(&small.options(&["--checkpoint", &small.path("timed"), "--checkpoint-every", "5steps"]));
+    let longest = timed.elapsed();
+    let rounds = std::env::var("MNIST_FAST_KILLS").map_or(20, |kills| kills.parse().unwrap()) / 2;
+    let mut delays = Delays(rounds);
+    for round in 0..rounds {
+        let folder = small.path(&format!("killed-{round}"));
+        // The second time in what is left.
+        for _ in 0..2 {
+            let mut child = start(&options_for(&small, &folder));
+            sleep(delays.below(longest));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(end(&succeeds(&options_for(&small, &folder))), whole, "round {round}");
+        let left = files_under(Path::new(&folder));
+        assert!(left.iter().all(|name| !name.ends_with(".tmp")), "{left:?}");
+        assert_eq!(checkpoints(&folder).len(), 2, "{left:?}");
+    }
+}
+
+#[test]
+fn a_crash_between_writing_and_renaming_leaves_the_checkpoint_before() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let whole = resumed(&finished);
+    let data = small.scratch.open();
+    let folder = small.path("crashed");
+    keep(&folder, 9, &after(9, &data, &finished));
+    let bytes = fs::read(&checkpoints(&folder)[0]).unwrap();
+    for (name, len) in [("checkpoint-0000000012.safetensors", 1000), ("best.safetensors", bytes.len())] {
+        fs::write(Path::new(&folder).join(format!(".{name}.4711.0.tmp")), &bytes[..len]).unwrap();
+    }
+    fs::write(Path::new(&folder).join(".other.tmp"), "not ours").unwrap();
+    assert_eq!(resumed(&folder), whole);
+    let left = files_under(Path::new(&folder));
+    assert_eq!(left.iter().filter(|name| name.ends_with(".tmp")).collect::<Vec<_>>(), [".other.tmp"]);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_from_a_whole_one() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let whole = resumed(&finished);
+    let good = fs::read(checkpoints(&finished).pop().unwrap()).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let metadata = std::collections::BTreeMap::from([("mnist_fast_checkpoint", "2".to_owned())]);
+    for (i, (bytes, part)) in [
+        (good[..good.len() - 1].to_vec(), "cut short"),
+        (good[..100].to_vec(), "whole safetensors"),
+        (vec![], "is empty"),
+        (flipped(good.len() / 2), "damaged"),
+        (flipped(good.len() - 1), "damaged"),
+        ([&good[..], b"more"].concat(), "bytes"),
+        (safetensors::header(&metadata, &[]), "format \"2\""),
+        (safetensors::header(&Default::default(), &[]), "is no checkpoint"),
+        ([&8u64.to_le_bytes()[..], b"[[[[[[[["].concat(), "begin with {"),
+        (u64::MAX.to_le_bytes().to_vec(), "header"),
+        (fs::read(Path::new(&finished).join("best.safetensors")).unwrap(), "is no checkpoint"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = copy(&finished, small.path(&format!("damaged-{i}")));
+        let files = checkpoints(&folder);
+        fs::write(&files[1], &bytes).unwrap();
+        let output = run(&["train", "--resume", &folder, "--json"]);
+        let stderr = text(&output.stderr);
+        assert!(output.status.success(), "{part}: {stderr}");
+        assert!(stderr.contains("warning: ") && stderr.contains(part), "{part}: {stderr}");
+        assert!(stderr.contains(&files[0].display().to_string()), "{stderr}");
+        assert_eq!(end(&text(&output.stdout)), whole, "{part}");
+        newest(&folder);
+        // Where no other one is there, nothing begins anew behind the user's back.
+        fs::remove_file(&files[0]).unwrap();
+        fs::write(&files[1], &bytes).unwrap();
+        let error = fails(1, &["train", "--resume", &folder, "--json"]);
+        assert!(error.contains("no checkpoint in") && error.contains(part), "{error}");
+    }
+}
+
+/// With the right hash: nobody but an attacker makes these.
+#[test]
+fn checkpoints_of_impossible_runs_are_refused() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let good = newest(&finished);
+    let refused = |name: &str, part: &str, change: &dyn Fn(&mut Checkpoint)| {
+        let mut checkpoint = good.clone();
+        change(&mut checkpoint);
+        let folder = small.path(name);
+        keep(&folder, 7, &checkpoint);
+        let output = run(&["train", "--resume", &folder, "--json"]);
+        let stderr = text(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code == 1 || code == 2), "{name}: {stderr}");
+        let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains(part) && !stderr.contains("panic"),
+            "{name}: {stderr}"
+        );
+    };
+    let option = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+    refused("nan", "rmsprop.0.weight", &|c| c.state[0].values[3] = f32::NAN);
+    refused("no-state", "optimizer's state", &|c| c.state.clear());
+    refused("steps", "more steps", &|c| (c.epoch, c.done.steps) = (5, 3));
+    refused("history", "history", &|c| c.epoch = 7);
+    refused("sums", "impossible", &|c| c.done.sums.loss_sum = f64::NAN);
+    refused("seconds", "impossible", &|c| c.seconds = -1.0);
+    refused("best", "best network", &|c| c.best.as_mut().unwrap().0 = 9);
+    refused("other-best", "best network", &|c| {
+        c.best.as_mut().unwrap().1 = Network::zeros(&[784, 71, 10]).unwrap();
+    });
+    refused("network", "783 inputs", &|c| {
+        (c.network, c.best) = (Network::zeros(&[783, 10]).unwrap(), None);
+    });
+    refused("save", "options", &|c| c.run.options.push(option("--save", "/tmp/anywhere")));
+    refused("unknown", "options", &|c| c.run.options.push(option("--nothing", "1")));
+    refused("twice", "more than once", &|c| c.run.options.push(option("--epochs", "3")));
+    refused("value", "--epochs x", &|c| {
+        c.run.options.retain(|(name, _)| name != "--epochs");
+        c.run.options.push(option("--epochs", "x"));
+    });
+    refused("config", "configuration", &|c| c.run.config = "[".repeat(10_000));
+    refused("default", "setting momentum 0.5", &|c| {
+        c.run.config = c.run.config.replacen('{', "{\"momentum\":0.5,", 1);
+    });
+    refused("every", "options", &|c| c.run.every = "0".into());
+    refused("portable", "portable", &|c| c.run.exact = false);
+    refused("data", "other data", &|c| c.run.data_sha256.clear());
+}
+
+#[test]
+fn options_may_be_repeated_and_others_are_refused_by_name() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let whole = resumed(&finished);
+    let again =
+        small.options(&["--resume", &finished, "--seed", "42", "--num-classes", "10", "--threads", "1"]);
+    assert_eq!(end(&succeeds(&again)), whole);
+    assert_eq!(end(&succeeds(&["train", "--resume", &finished, "--json", "--lr", "1e-2"])), whole);
+    for (given, names) in [
+        (&["--epochs", "5"][..], &["--epochs differs", "epochs 4"][..]),
+        (&["--lr", "0.02", "--hidden", "70", "--seed", "1"], &["--lr, --seed", "lr 0.01", "seed 42"]),
+        (&["--hidden", "70,70"], &["--hidden", "[70]"]),
+        (&["--no-shuffle"], &["--no-shuffle", "shuffle true"]),
+        (&["--optimizer", "sgd"], &["--optimizer", "rmsprop"]),
+        (&["--validation", "31"], &["--validation", "validation 30"]),
+        (&["--validation-split", "0.2"], &["--validation-split", "validation 30"]),
+        (&["--num-classes", "11"], &["--num-classes", "num classes 10"]),
+        (&["--init", "x.safetensors"], &["--init"]),
+        (&["--isa", "portable"], &["--isa scalar"]),
+        (&["--data", "mnist"], &["other data", "--data mnist"]),
+    ] {
+        let error = fails(1, &[&["train", "--resume", &finished, "--json"], given].concat());
+        assert!(names.iter().all(|name| error.contains(name)), "{given:?}: {error}");
+        assert!(!error.contains("--hidden, ") && !error.contains(", --hidden"), "{error}");
+    }
+    // The same data elsewhere is the same data; what has changed is not.
+    let moved = copy(&small.data, small.path("moved"));
+    assert_eq!(end(&succeeds(&["train", "--resume", &finished, "--json", "--data", &moved])), whole);
+    let labels = Path::new(&moved).join("train-labels-idx1-ubyte");
+    let mut bytes = fs::read(&labels).unwrap();
+    bytes[20] = (bytes[20] + 1) % 10;
+    fs::write(&labels, bytes).unwrap();
+    fails(1, &["train", "--resume", &finished, "--json", "--data", &moved]);
+
+    let best = format!("{finished}/best.safetensors");
+    for (code, arguments, part) in [
+        (1, &["--checkpoint", finished.as_str()][..], "already holds a run; go on with it by --resume"),
+        (1, &["--resume", "no-such-folder"], "there is no such folder"),
+        (1, &["--resume", &best], "not a folder"),
+        (1, &["--checkpoint", "no-such-folder/in-it"], "create that first"),
+        (2, &["--checkpoint", "a", "--resume", "b"], "exclude each other"),
+        (2, &["--checkpoint-every", "2"], "add --checkpoint DIR"),
+        (2, &["--checkpoint", "a", "--checkpoint-every", "0steps"], "100steps"),
+        (2, &["--resume", &finished, "--save", &best], "another name"),
+        (2, &["--resume", &finished, "--epochs", "0"], "1 or more"),
+        (2, &["--resume", &finished, "--epoch", "3"], "did you mean --epochs?"),
+    ] {
+        let error = fails(code, &[&["train"], arguments].concat());
+        assert!(error.contains(part), "{arguments:?}: {error}");
+    }
+    assert!(!Path::new("a").exists());
+}
+
+#[test]
+fn a_folder_without_a_checkpoint_starts_from_step_0_and_says_so() {
+    let small = Small::new();
+    let folder = small.path("empty");
+    fs::create_dir(&folder).unwrap();
+    let output = run(&small.options(&["--resume", &folder]));
+    assert!(text(&output.stderr).contains("no whole checkpoint yet"), "{}", text(&output.stderr));
+    assert_eq!(end(&text(&output.stdout)), small.end());
+    assert_eq!(newest(&folder).epoch, EPOCHS + 1);
+    // A new run refuses bad data before it makes a folder.
+    fails(1, &["train", "--data", "./no-such-data", "--checkpoint", &small.path("never")]);
+    assert!(!Path::new(&small.path("never")).exists());
+}
+
+/// A run that is not over for a while, and its output.
+fn long(small: &Small, more: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
+    let own = ["train", "--data", &small.data, "--batch-size", "50", "--hidden", "70", "--epochs", "100000"];
+    let mut child = start(&[&own[..], more].concat());
+    let out = child.stdout.take().unwrap();
+    (child, BufReader::new(out))
+}
+
+/// Reads until the run trains.
+fn until_it_trains(out: &mut impl BufRead) {
+    let mut line = String::new();
+    while !line.starts_with("Epoch ") {
+        line.clear();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let small = Small::new();
+    let folder = small.path("shared");
+    let (mut child, mut out) = long(&small, &["--checkpoint", &folder]);
+    until_it_trains(&mut out);
+    let error = fails(1, &["train", "--resume", &folder]);
+    assert!(error.contains("another run is using the folder"), "{error}");
+    assert!(fails(1, &["train", "--checkpoint", &folder]).contains("--resume"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The lock's file is still there, and locks nothing.
+    assert!(Path::new(&folder).join("lock").exists());
+    newest(&folder);
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io::Read;
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn send(child: &Child, signal: i32) {
+        // SAFETY: sends a signal to a process that we started and have not waited for.
+        assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+    }
+
+    fn ended(mut child: Child) -> (std::process::ExitStatus, String) {
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (child.wait().unwrap(), stderr)
+    }
+
+    #[test]
+    fn a_signal_ends_a_run_well() {
+        let small = Small::new();
+        let folder = small.path("stopped");
+        let mut before = (1, 0);
+        for (option, signal, code) in [("--checkpoint", libc::SIGINT, 130), ("--resume", libc::SIGTERM, 143)]
+        {
+            let (child, mut out) = long(&small, &[option, &folder, "--checkpoint-every", "100000"]);
+            until_it_trains(&mut out);
+            send(&child, signal);
+            let (status, stderr) = ended(child);
+            assert_eq!(status.code(), Some(code), "{stderr}");
+            let last = stderr.lines().last().unwrap();
+            assert!(last.contains(&format!("mnist-fast train --resume {folder}")), "{stderr}");
+            let checkpoint = newest(&folder);
+            let place = match checkpoint.done.steps {
+                0 => format!("after epoch {}", checkpoint.epoch - 1),
+                steps => format!("after step {steps} of 5 of epoch {}", checkpoint.epoch),
+            };
+            assert!(last.contains(&format!("{place};")), "{stderr}");
+            assert!((checkpoint.epoch, checkpoint.done.steps) > before);
+            before = (checkpoint.epoch, checkpoint.done.steps);
+        }
+    }
+
+    #[test]
+    fn without_checkpoints_a_signal_ends_it_at_once() {
+        let small = Small::new();
+        let (child, mut out) = long(&small, &[]);
+        until_it_trains(&mut out);
+        send(&child, libc::SIGINT);
+        let (status, _) = ended(child);
+        assert_eq!(status.signal(), Some(libc::SIGINT));
+    }
+
+    #[test]
+    fn a_second_signal_does_not_wait_for_the_step() {
+        let small = Small::new();
+        let folder = small.path("slow");
+        // A step of many seconds.
+        let own =
+            ["train", "--data", &small.data, "--batch-size", "240", "--hidden", "800,800", "--isa", "scalar"];
+        let mut child = start(&[&own[..], &["--checkpoint", &folder]].concat());
+        while !Path::new(&folder).exists() || checkpoints(&folder).is_empty() {
+            assert!(child.try_wait().unwrap().is_none());
+            sleep(Duration::from_millis(5));
+        }
+        sleep(Duration::from_millis(100));
+        send(&child, libc::SIGINT);
+        sleep(Duration::from_millis(100));
+        assert!(child.try_wait().unwrap().is_none(), "the step ends first");
+        send(&child, libc::SIGTERM);
+        let (status, _) = ended(child);
+        assert_eq!(status.code(), Some(143));
+        assert_eq!((newest(&folder).epoch, newest(&folder).done.steps), (1, 0));
+    }
+}
