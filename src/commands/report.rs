@@ -148,8 +148,10 @@ impl Report {
                 vec![JsonLine::new().with("event", "resume").with("epoch", epoch).with("step", step).finish()]
             }
             Style::Text if epoch > self.epochs => vec!["resumed: all epochs are done".into()],
+            Style::Text if (epoch, step) == (1, 0) => vec!["resumed: nothing is done yet".into()],
+            Style::Text if step == 0 => vec![format!("resumed after epoch {}/{}", epoch - 1, self.epochs)],
             Style::Text => {
-                vec![format!("resumed: {step} of {steps} steps of epoch {epoch}/{} are done", self.epochs)]
+                vec![format!("resumed after step {step} of {steps} of epoch {epoch}/{}", self.epochs)]
             }
         }
     }
