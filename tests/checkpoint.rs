@@ -432,7 +432,7 @@ fn a_folder_without_a_checkpoint_starts_from_step_0_and_says_so() {
 
 /// A run that is not over for a while, and its output.
 fn long(small: &Small, more: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
-    let own = ["train", "--data", &small.data, "--batch-size", "50", "--hidden", "70", "--epochs", "100000"];
+    let own = ["train", "--data", &small.data, "--batch-size", "50", "--hidden", "70", "--epochs", "3000"];
     let mut child = start(&[&own[..], more].concat());
     let out = child.stdout.take().unwrap();
     (child, BufReader::new(out))
@@ -451,16 +451,20 @@ fn until_it_trains(out: &mut impl BufRead) {
 fn two_runs_do_not_share_a_folder() {
     let small = Small::new();
     let folder = small.path("shared");
-    let (mut child, mut out) = long(&small, &["--checkpoint", &folder]);
-    until_it_trains(&mut out);
-    let error = fails(1, &["train", "--resume", &folder]);
+    let (mut child, mut out) = long(&small, &["--checkpoint", &folder, "--checkpoint-every", "7steps"]);
+    // Two of its epochs are 10 steps.
+    (0..2).for_each(|_| until_it_trains(&mut out));
+    let error = Folder::open(Path::new(&folder)).unwrap_err().to_string();
     assert!(error.contains("another run is using the folder"), "{error}");
+    assert_eq!(fails(1, &["train", "--resume", &folder]), format!("error: {error}"));
     assert!(fails(1, &["train", "--checkpoint", &folder]).contains("--resume"));
     child.kill().unwrap();
     child.wait().unwrap();
+    let newest = newest(&folder);
+    let steps = 5 * (newest.epoch - 1) + newest.done.steps;
+    assert!(steps >= 7 && steps.is_multiple_of(7), "{steps}");
     // The lock's file is still there, and locks nothing.
     assert!(Path::new(&folder).join("lock").exists());
-    newest(&folder);
 }
 
 #[cfg(unix)]
