@@ -4,55 +4,62 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use mnist_fast::nearest::nearest;
-use mnist_fast::{Error, Result};
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
 
 /// One option of a command.
-pub(crate) struct Opt {
+pub struct Opt {
     /// With its dashes.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What its value is called in the help; empty for a switch.
-    pub(crate) value: &'static str,
+    pub value: &'static str,
     /// One or more lines for the help.
-    pub(crate) help: &'static str,
+    pub help: &'static str,
 }
 
 /// Not an option but a heading over those after it, in the help.
-pub(crate) const fn heading(title: &'static str) -> Opt {
+pub const fn heading(title: &'static str) -> Opt {
     Opt { name: "", value: "", help: title }
 }
 
 /// An option as it was given: its name, and its value unless it is a switch.
-pub(crate) type Given = (&'static str, Option<OsString>);
+pub type Given = (&'static str, Option<OsString>);
 
 /// A command's arguments, each taken once; [`Args::finish`] refuses what is left.
 #[derive(Clone)]
-pub(crate) struct Args {
+pub struct Args {
     command: &'static str,
     options: &'static [Opt],
     rest: pico_args::Arguments,
 }
 
 impl Args {
-    pub(crate) fn new(command: &'static str, options: &'static [Opt], arguments: Vec<OsString>) -> Self {
+    /// The `arguments` of `command`, which has these options.
+    pub fn new(command: &'static str, options: &'static [Opt], arguments: Vec<OsString>) -> Self {
         let arguments = arguments.into_iter().flat_map(|argument| split(options, argument)).collect();
         Args { command, options, rest: pico_args::Arguments::from_vec(arguments) }
     }
 
     /// Whether a switch was given. Switches must be taken before values, so that `--save --json` is a missing
     /// value and not a file called `--json`.
-    pub(crate) fn switch(&mut self, name: &'static str) -> bool {
+    pub fn switch(&mut self, name: &'static str) -> bool {
         self.check(name, true);
         self.rest.contains(name)
     }
 
     /// An option's value, where it was given.
-    pub(crate) fn value<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>> {
+    ///
+    /// # Errors
+    /// Where the value is missing, or is not what was expected.
+    pub fn value<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Result<Option<T>> {
         self.parse(name, expected, |text| text.parse().ok())
     }
 
     /// An option's value, read by `parse`, where it was given. `expected` says in the error what it should be.
-    pub(crate) fn parse<T>(
+    ///
+    /// # Errors
+    /// As [`Self::value`].
+    pub fn parse<T>(
         &mut self,
         name: &'static str,
         expected: &str,
@@ -67,7 +74,10 @@ impl Args {
     }
 
     /// An option's value as a path.
-    pub(crate) fn path(&mut self, name: &'static str) -> Result<Option<PathBuf>> {
+    ///
+    /// # Errors
+    /// Where the value is missing.
+    pub fn path(&mut self, name: &'static str) -> Result<Option<PathBuf>> {
         Ok(self.os_value(name)?.map(PathBuf::from))
     }
 
@@ -86,7 +96,7 @@ impl Args {
     }
 
     /// Takes those options out whose names are `wanted`, as they were given.
-    pub(crate) fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Given>> {
+    pub fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Given>> {
         let wanted: Vec<&Opt> = self.options.iter().filter(|option| wanted(option.name)).collect();
         let mut given = vec![];
         for option in wanted.iter().filter(|option| option.value.is_empty()) {
@@ -99,7 +109,7 @@ impl Args {
     }
 
     /// These arguments and `more` options.
-    pub(crate) fn and(&self, more: &[Given]) -> Args {
+    pub fn and(&self, more: &[Given]) -> Args {
         let more = more.iter().flat_map(|(name, value)| [Some(OsString::from(name)), value.clone()]);
         let all = more.flatten().chain(self.rest.clone().finish()).collect();
         Args { rest: pico_args::Arguments::from_vec(all), ..*self }
@@ -111,7 +121,10 @@ impl Args {
     }
 
     /// Refuses what nobody asked for; returns up to `free` arguments that are not options.
-    pub(crate) fn finish(mut self, free: usize) -> Result<Vec<OsString>> {
+    ///
+    /// # Errors
+    /// Names the argument that is left, and what was likely meant.
+    pub fn finish(mut self, free: usize) -> Result<Vec<OsString>> {
         let rest = std::mem::replace(&mut self.rest, pico_args::Arguments::from_vec(vec![])).finish();
         for argument in &rest {
             let text = argument.to_string_lossy();
@@ -158,7 +171,7 @@ fn split(options: &[Opt], argument: OsString) -> Vec<OsString> {
 }
 
 /// The options' part of a command's help.
-pub(crate) fn help(options: &[Opt]) -> String {
+pub fn help(options: &[Opt]) -> String {
     let mut text = String::new();
     if options.first().is_none_or(|option| !option.name.is_empty()) {
         text.push_str("Options:\n");

@@ -7,6 +7,7 @@
 
 pub mod activation;
 mod affinity;
+pub mod args;
 pub mod atomic;
 pub mod caches;
 pub mod checkpoint;

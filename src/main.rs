@@ -1,11 +1,11 @@
 //! The command line of mnist-fast.
 
-mod args;
 mod commands;
 mod output;
 
 use std::process::ExitCode;
 
+use mnist_fast::args;
 use mnist_fast::error::Kind;
 
 fn main() -> ExitCode {
