@@ -97,7 +97,8 @@ impl Args {
 
     /// Takes those options out whose names are `wanted`, as they were given.
     pub fn take(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Given>> {
-        let wanted: Vec<&Opt> = self.options.iter().filter(|option| wanted(option.name)).collect();
+        let wanted: Vec<&Opt> =
+            self.options.iter().filter(|option| !option.name.is_empty() && wanted(option.name)).collect();
         let mut given = vec![];
         for option in wanted.iter().filter(|option| option.value.is_empty()) {
             given.extend(self.switch(option.name).then_some((option.name, None)));

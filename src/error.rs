@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// The error of a run in one line: what would steer the terminal, as the name of a file can, is shown as Rust writes it.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// What kind of failure it is; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -28,12 +40,18 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// The work could not be done.
     pub fn failed(message: impl Into<String>) -> Self {
-        Error { kind: Kind::Failed, message: message.into() }
+        Error { kind: Kind::Failed, message: escaped(&message.into()) }
+    }
+
+    /// The work could not be done, and these lines below the sentence help, such as commands to copy.
+    pub fn failed_with(message: impl Into<String>, lines: &str) -> Self {
+        let lines: Vec<String> = lines.lines().map(escaped).collect();
+        Error { kind: Kind::Failed, message: format!("{}\n{}", escaped(&message.into()), lines.join("\n")) }
     }
 
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
-        Error { kind: Kind::Usage, message: message.into() }
+        Error { kind: Kind::Usage, message: escaped(&message.into()) }
     }
 
     /// The work was stopped, and can go on as the message says.

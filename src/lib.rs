@@ -18,6 +18,7 @@ pub mod error;
 pub mod hash;
 pub mod history;
 pub mod idx;
+pub mod input;
 pub mod loss;
 pub mod markup;
 mod memory;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod output;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use mnist_fast::args;
 use mnist_fast::error::Kind;
 
 fn main() -> ExitCode {
+    signals::file_size_limit_is_an_error();
     match commands::run(std::env::args_os().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast::dataset::{self, Chosen, Dataset, Selection};
+use mnist_fast::dataset::{self, Access, Chosen, Dataset, Selection};
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
 
@@ -29,6 +29,11 @@ pub(crate) const VALIDATION: Opt = Opt {
 };
 pub(crate) const VALIDATION_SPLIT: Opt =
     Opt { name: "--validation-split", value: "F", help: "the last fraction F of them instead, as in Keras" };
+pub(crate) const NO_MMAP: Opt = Opt {
+    name: "--no-mmap",
+    value: "",
+    help: "read data files into memory rather than map them: whoever changes them\nmeanwhile does no harm",
+};
 
 /// Training images from which on the tutorial's 10,000 are for validation without being asked for.
 const DEFAULT_VALIDATION_FROM: usize = 20_000;
@@ -38,6 +43,7 @@ pub(crate) struct Source {
     /// The name or folder.
     pub(crate) data: String,
     pub(crate) num_classes: Option<usize>,
+    pub(crate) access: Access,
     validation: Option<Validation>,
 }
 
@@ -92,8 +98,26 @@ impl<'a> Picked<'a> {
     }
 }
 
+/// Whether data files are mapped. A switch, so to be asked for before values.
+pub(crate) fn access(args: &mut Args) -> Access {
+    if args.switch("--no-mmap") { Access::Read } else { Access::Map }
+}
+
+/// What `--data` says. Names are text: they stand in model files, reports and JSON lines.
+pub(crate) fn name(args: &mut Args) -> Result<Option<String>> {
+    let path = args.path("--data")?;
+    let text = path.map(|path| path.into_os_string().into_string());
+    text.transpose().map_err(|path| {
+        Error::usage(format!(
+            "--data {}: expected a name in UTF-8; rename the folder, or make a link to it: ln -s FOLDER data",
+            path.display()
+        ))
+    })
+}
+
 impl Source {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
+        let access = access(args);
         let first = args.value("--validation", "a whole number of images")?;
         let fraction = args.parse("--validation-split", "a fraction from 0 to below 1", |text| {
             text.parse().ok().filter(|f: &f64| (0.0..1.0).contains(f))
@@ -107,7 +131,8 @@ impl Source {
             (first, fraction) => first.map(Validation::First).or(fraction.map(Validation::LastFraction)),
         };
         Ok(Source {
-            data: args.path("--data")?.map_or("mnist".into(), |data| data.to_string_lossy().into_owned()),
+            data: name(args)?.unwrap_or("mnist".into()),
+            access,
             num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
                 text.parse().ok().filter(|n| (2..=256).contains(n))
             })?,
@@ -117,9 +142,15 @@ impl Source {
 
     /// Opens the dataset; what there is to say about it goes to standard error.
     pub(crate) fn open(&self) -> Result<Dataset> {
-        let data = dataset::open(&self.data, self.num_classes)?;
+        let data = dataset::open_with(&self.options())?;
         data.notices.iter().for_each(output::stderr);
         Ok(data)
+    }
+
+    /// What to open.
+    pub(crate) fn options(&self) -> dataset::Options {
+        let options = dataset::Options::new(&self.data);
+        dataset::Options { num_classes: self.num_classes, access: self.access, ..options }
     }
 
     /// Splits `n` training images, and says so where that is for us to decide.

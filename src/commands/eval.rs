@@ -31,6 +31,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     model::DATA,
     model::NUM_CLASSES,
     model::SPLIT,
+    model::NO_MMAP,
     Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
     model::THREADS,
     model::ISA,

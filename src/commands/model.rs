@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use mnist_fast::dataset::{self, Chosen, Dataset};
+use mnist_fast::dataset::{self, Access, Chosen, Dataset};
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
 use mnist_fast::picture;
@@ -17,6 +17,8 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels};
 use serde_json::Value;
 
+use super::data;
+use super::train::parse_threads;
 use crate::args::{Args, Opt};
 use crate::output;
 
@@ -48,6 +50,8 @@ pub(crate) const SPARSE: Opt = Opt {
     help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
 };
 
+pub(crate) use super::data::NO_MMAP;
+
 /// Below this many images a further thread costs more than it brings.
 const IMAGES_PER_THREAD: usize = 1000;
 
@@ -62,6 +66,7 @@ pub(crate) enum Part {
 /// The options above.
 pub(crate) struct Options {
     data: Option<String>,
+    access: Access,
     num_classes: Option<usize>,
     pub(crate) part: Option<Part>,
     pub(crate) kernels: Kernels,
@@ -72,6 +77,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
+        let access = data::access(args);
         let isa =
             args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
         let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
@@ -81,7 +87,8 @@ impl Options {
             _ => None,
         })?;
         Ok(Options {
-            data: args.path("--data")?.map(|data| data.to_string_lossy().into_owned()),
+            data: data::name(args)?,
+            access,
             num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
                 text.parse().ok().filter(|n| (2..=256).contains(n))
             })?,
@@ -97,9 +104,7 @@ impl Options {
                     Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
                 })?,
             },
-            threads: args.parse("--threads", "a whole number, 1 or more", |text| {
-                text.parse().ok().filter(|n| *n > 0)
-            })?,
+            threads: parse_threads(args)?,
             sparse: sparse.flatten(),
         })
     }
@@ -131,7 +136,11 @@ impl Options {
         let chosen = chosen(model, path)?;
         let classes = chosen.as_ref().map_or(network.classes(), |(_, of)| *of);
         let implied = (!known && !folder_names && (2..=256).contains(&classes)).then_some(classes);
-        let data = dataset::open(name, self.num_classes.or(implied))?;
+        let data = dataset::open_with(&dataset::Options {
+            num_classes: self.num_classes.or(implied),
+            access: self.access,
+            ..dataset::Options::new(name)
+        })?;
         data.notices.iter().for_each(output::stderr);
         if (network.inputs(), classes) != (data.rows * data.cols, data.classes) {
             return Err(Error::failed(format!(

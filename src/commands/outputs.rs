@@ -233,7 +233,8 @@ impl Run<'_> {
 
     fn hashes(&self) -> Result<Vec<(String, String)>> {
         let mut rows = vec![("weights".to_owned(), self.weights_sha256.to_owned())];
-        for file in dataset::fingerprints(&dataset::Options::new(&self.data.name))?.files {
+        let options = dataset::Options { access: self.data.access, ..dataset::Options::new(&self.data.name) };
+        for file in dataset::fingerprints(&options)?.files {
             let origin = match file.origin {
                 Origin::Published(name) => format!(" (as published: {name})"),
                 Origin::Differs(_) => " (not what was published)".into(),

@@ -4,10 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
 use mnist_fast::draw::{self, Image};
 use mnist_fast::error::Kind;
-use mnist_fast::idx::{Element, Header};
+use mnist_fast::idx::Element;
+use mnist_fast::input::{self, Elements, Input};
 use mnist_fast::model_file::Model;
 use mnist_fast::picture::prepare::{self, Prepared};
 use mnist_fast::picture::{self, unlike};
@@ -38,6 +38,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     model::DATA,
     model::NUM_CLASSES,
     model::SPLIT,
+    model::NO_MMAP,
     Opt {
         name: "--as-is",
         value: "",
@@ -102,6 +103,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 
 /// Images of an IDX file that are predicted before the first of them is printed.
 const AT_ONCE: usize = 10_000;
+
+/// Their bytes, at most, where an image is large.
+const AT_ONCE_BYTES: usize = 8 << 20;
 
 /// A model at work.
 struct Run<'a> {
@@ -199,25 +203,20 @@ impl Run<'_> {
     }
 
     fn file(&mut self, file: &OsStr) -> Result<()> {
-        let (name, bytes) = if is_stdin(file) {
-            ("standard input".into(), picture::read(io::stdin().lock(), "standard input")?)
+        let (name, input) = if is_stdin(file) {
+            ("standard input".into(), input::read(io::stdin().lock(), "standard input")?)
         } else {
-            (file.to_string_lossy(), picture::read_file(Path::new(file))?)
+            (file.to_string_lossy(), input::open(Path::new(file))?)
         };
-        let bytes = match bytes.starts_with(b"\x1f\x8b") {
-            true => picture::read(MultiGzDecoder::new(&bytes[..]), &name)?,
-            false => bytes,
-        };
-        match bytes.starts_with(b"\0\0") {
-            true => self.idx(&name, &bytes),
-            false => self.picture(&name, &bytes),
+        match input {
+            Input::Idx(elements) => self.idx(&name, elements),
+            Input::Picture(bytes) => self.picture(&name, &bytes),
         }
     }
 
     /// Every image of an IDX file, as it is.
-    fn idx(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        let header = Header::parse(bytes).map_err(|defect| defect.in_file(name))?;
-        header.check_len(bytes.len() as u64).map_err(|defect| defect.in_file(name))?;
+    fn idx(&mut self, name: &str, mut elements: Elements) -> Result<()> {
+        let header = &elements.header;
         let inputs = self.model.network.inputs();
         let size = header.dims[1..].iter().try_fold(1usize, |size, dim| size.checked_mul(*dim as usize));
         if header.element != Element::U8 || header.dims.len() < 2 || size != Some(inputs) {
@@ -227,14 +226,18 @@ impl Run<'_> {
                 header.shape()
             )));
         }
-        let images = &bytes[header.data_offset()..];
+        let count = header.dims[0] as usize;
         let names = self.model.class_names.as_ref();
         let classes = self.model.network.classes();
-        let mut predictor = self.options.predictor(&self.model.network, images.len() / inputs)?;
-        for (part, images) in images.chunks(AT_ONCE * inputs).enumerate() {
+        let mut predictor = self.options.predictor(&self.model.network, count)?;
+        let at_once = AT_ONCE.min(AT_ONCE_BYTES / inputs).max(1);
+        let mut images = vec![0; at_once.min(count) * inputs];
+        for first in (0..count).step_by(at_once) {
+            let images = &mut images[..at_once.min(count - first) * inputs];
+            elements.read(images)?;
             let found = predictor.all(images)?;
             for (i, probabilities) in found.probabilities.chunks_exact(classes).enumerate() {
-                let origin = Origin { file: name, index: Some(part * AT_ONCE + i) };
+                let origin = Origin { file: name, index: Some(first + i) };
                 output::line(if self.json {
                     with_prediction(origin.json(), names, probabilities).finish()
                 } else {

@@ -9,7 +9,7 @@ use mnist_fast_kernels::{Isa, Kernels, RmsProp};
 
 use super::data::{self, Source};
 use super::network::{HIDDEN, parse_hidden};
-use super::train::{SPARSE_BELOW, at_least_one, default_threads};
+use super::train::{SPARSE_BELOW, at_least_one, default_threads, parse_threads};
 use super::{info, model};
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine};
@@ -31,6 +31,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
+    data::NO_MMAP,
     HIDDEN,
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "epochs to time, after one that is not (default 2)" },
@@ -50,7 +51,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
     let batch_size = args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64);
     let epochs = args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(2);
-    let threads = args.parse("--threads", "a whole number, 1 or more", at_least_one)?;
+    let threads = parse_threads(&mut args)?;
     let isa = args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse().ok())?;
     let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
         "auto" => Some(None),

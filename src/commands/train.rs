@@ -49,6 +49,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     data::CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
+    data::NO_MMAP,
     heading("Network"),
     network::HIDDEN,
     network::ACTIVATION,
@@ -191,7 +192,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let bar = Progress::start(plan.style == Style::Text, label, trainer.steps_done(), steps);
         let (metrics, train_seconds) = keeper.train_epoch(&mut trainer, train, epoch)?;
         let start = Instant::now();
-        let validation = validation.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
+        let validation =
+            validation.map(|examples| plan.evaluate(&mut trainer, examples, (epoch, steps))).transpose()?;
         let seconds = train_seconds + start.elapsed().as_secs_f64();
         drop(bar);
         let epoch = Epoch { epoch, metrics, validation, seconds, train_seconds };
@@ -199,7 +201,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         pipe.print(report.epoch(&epoch))?;
         keeper.epoch(&trainer, epoch)?;
     }
-    let tested = test.map(|examples| plan.evaluate(&mut trainer, examples)).transpose()?;
+    let last = (plan.epochs, train.len().div_ceil(settings.batch_size));
+    let tested = test.map(|examples| plan.evaluate(&mut trainer, examples, last)).transpose()?;
     let sha256 = trainer.network().sha256();
     if let Some(path) = &plan.save {
         let network = trainer.network().clone();
@@ -285,6 +288,16 @@ pub(crate) fn default_threads(batch_size: usize) -> usize {
     available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }
 
+/// More threads than this no machine of today has, and the system ends a program that starts too many.
+const THREADS_MAX: usize = 1024;
+
+/// What `--threads` says.
+pub(crate) fn parse_threads(args: &mut Args) -> Result<Option<usize>> {
+    args.parse("--threads", &format!("a whole number, 1 or more and at most {THREADS_MAX}"), |text| {
+        text.parse().ok().filter(|n| (1..=THREADS_MAX).contains(n))
+    })
+}
+
 pub(crate) fn at_least_one(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
@@ -330,7 +343,7 @@ impl Plan {
             init: args.path("--init")?,
             save: args.path("--save")?,
             outputs: Outputs::parse(&mut args)?,
-            threads: args.parse("--threads", "a whole number, 1 or more", at_least_one)?,
+            threads: parse_threads(&mut args)?,
             kernels: match isa {
                 None => Kernels::best(),
                 Some(isa) => Kernels::new(isa).map_err(|error| {
@@ -374,14 +387,19 @@ impl Plan {
         rows
     }
 
-    /// Evaluates, and refuses a loss that is no number: the last step can diverge as well.
-    fn evaluate(&self, trainer: &mut Trainer, examples: Examples<'_>) -> Result<Metrics> {
+    /// Evaluates after this step of this epoch, and refuses a loss that is no number: the last step can diverge as well.
+    fn evaluate(
+        &self,
+        trainer: &mut Trainer,
+        examples: Examples<'_>,
+        (epoch, step): (usize, usize),
+    ) -> Result<Metrics> {
         let metrics = trainer.evaluate(examples);
         if metrics.loss_sum.is_finite() {
             return Ok(metrics);
         }
         Err(Error::failed(format!(
-            "the loss after training is {} at learning rate {}; try a smaller --lr",
+            "the loss is {} after epoch {epoch}, step {step}, at learning rate {:?}; try a smaller --lr",
             metrics.loss(),
             self.optimizer.learning_rate()
         )))

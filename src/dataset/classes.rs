@@ -80,7 +80,7 @@ impl Classes {
 
 /// The names that `folder` gives its classes, if it does.
 pub(super) fn read(folder: &Path) -> Result<Option<Named>> {
-    let present = |name: &&str| folder.join(name).exists();
+    let present = |name: &&str| folder.join(name).exists() || map::is_link(&folder.join(name));
     let files: Vec<&str> = ["classes.txt", "class-names.txt"].into_iter().filter(present).collect();
     match files[..] {
         [] => Ok(None),

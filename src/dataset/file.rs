@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use super::map::{self, Bytes};
+use super::map::{self, Access, Bytes};
 use crate::error::Result;
 use crate::idx::{HEADER_MAX, Header};
 
@@ -17,21 +17,21 @@ pub(super) struct IdxFile {
 }
 
 impl IdxFile {
-    /// Opens and maps the raw IDX file at `path`.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// Opens the raw IDX file at `path`.
+    pub(super) fn open(path: &Path, access: Access) -> Result<Self> {
         let (file, metadata) = map::open_regular(path)?;
-        Self::map(&file, metadata.len(), path.display().to_string())
+        Self::map(&file, metadata.len(), path.display().to_string(), access)
     }
 
-    /// Maps `file`, of `len` bytes; nothing is allocated or mapped unless the header fits `len`.
-    pub(super) fn map(mut file: &File, len: u64, name: String) -> Result<Self> {
+    /// Maps or reads `file`, of `len` bytes; nothing is allocated or mapped unless the header fits `len`.
+    pub(super) fn map(mut file: &File, len: u64, name: String, access: Access) -> Result<Self> {
         let failed = |error| map::cannot_read(Path::new(&name), &error);
         file.rewind().map_err(failed)?;
         let mut head = Vec::with_capacity(HEADER_MAX);
         file.take(HEADER_MAX as u64).read_to_end(&mut head).map_err(failed)?;
         let header = Header::parse(&head).map_err(|defect| defect.in_file(&name))?;
         header.check_len(len).map_err(|defect| defect.in_file(&name))?;
-        let bytes = map::bytes_of(file, len).map_err(failed)?;
+        let bytes = map::bytes_of(file, len, &name, access).map_err(failed)?;
         Ok(IdxFile { name, header, bytes })
     }
 

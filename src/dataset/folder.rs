@@ -56,7 +56,7 @@ fn open_pair(
 
 fn open_file(folder: &Path, name: &str, store: &mut Store) -> Result<Option<IdxFile>> {
     if let Some(raw) = find_raw(folder, name)? {
-        return IdxFile::open(&raw).map(Some);
+        return IdxFile::open(&raw, store.access).map(Some);
     }
     let Some(packed) = find_packed(folder, name)? else { return Ok(None) };
     let place = place_for(&packed, name)?;
@@ -85,6 +85,8 @@ fn find(folder: &Path, name: &str, suffix: &str) -> Result<Option<PathBuf>> {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => return Ok(Some(path)),
             Ok(_) => other = other.or(Some(path)),
+            // Absent is one thing, a link that leads nowhere another.
+            Err(error) if map::is_link(&path) => return Err(map::cannot_read(&path, &error)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(map::cannot_read(&path, &error)),
         }

@@ -192,26 +192,29 @@ impl Known {
                 let stamp = store.path(&place).map(|target| stamp::path_for(&target)).unwrap_or_default();
                 let failed = |error| map::cannot_read(raw, &error);
                 if stamp::verify(&file, &stamp, Some(sha256)).map_err(failed)? {
-                    return IdxFile::map(&file, metadata.len(), raw.display().to_string()).map(Some);
+                    return IdxFile::map(&file, metadata.len(), raw.display().to_string(), store.access)
+                        .map(Some);
                 }
             }
             if let Some(packed) = folder::find_packed(&folder, name)? {
                 return store.unpacked(&Packed::File(&packed), &place, sha256).map(Some);
             }
             match (raw, sha256) {
-                (Some(raw), None) => return IdxFile::open(&raw).map(Some),
+                (Some(raw), None) => return IdxFile::open(&raw, store.access).map(Some),
                 (Some(raw), Some(_)) => damaged = damaged.or(Some(raw)),
                 (None, _) => {}
             }
         }
         match damaged {
             None => Ok(None),
-            Some(path) => Err(Error::failed(format!(
-                "{} is damaged: its SHA-256 is not that of {}; delete it and get it again:\n{}",
-                path.display(),
-                self.name,
-                self.download(store)
-            ))),
+            Some(path) => {
+                let damaged = format!(
+                    "{} is damaged: its SHA-256 is not that of {}; delete it and get it again:",
+                    path.display(),
+                    self.name
+                );
+                Err(Error::failed_with(damaged, &self.download(store)))
+            }
         }
     }
 
@@ -224,11 +227,11 @@ impl Known {
         let neither = if store.path(Path::new("")).is_some() { "is neither" } else { "is not" };
         let package =
             self.debian_package.map_or(String::new(), |name| format!(" (or Debian's package {name})"));
-        Error::failed(format!(
-            "{} is not on this machine: {name} {neither} {places}; get it with these lines{package}:\n{}",
-            self.name,
-            self.download(store)
-        ))
+        let absent = format!(
+            "{} is not on this machine: {name} {neither} {places}; get it with these lines{package}:",
+            self.name
+        );
+        Error::failed_with(absent, &self.download(store))
     }
 
     /// The shell lines that put the dataset where it is looked up, and check it.

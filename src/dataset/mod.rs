@@ -13,9 +13,11 @@ mod bundled;
 mod cache;
 mod chosen;
 mod classes;
+#[cfg(unix)]
+mod fault;
 mod file;
 mod folder;
-mod gz;
+pub mod gz;
 pub mod known;
 pub(crate) mod map;
 mod split;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 pub use cache::CacheDir;
 pub use chosen::{Chosen, Selection};
+pub use map::Access;
 pub use split::Split;
 pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints, identity};
 
@@ -47,6 +50,8 @@ pub struct Options {
     pub cache: CacheDir,
     /// Where packages of the system put datasets.
     pub shared: PathBuf,
+    /// Whether files are mapped or read.
+    pub access: Access,
 }
 
 impl Options {
@@ -57,15 +62,17 @@ impl Options {
             num_classes: None,
             cache: CacheDir::user(),
             shared: PathBuf::from("/usr/share/datasets"),
+            access: Access::Map,
         }
     }
 }
 
 /// A dataset, checked and ready to train on.
 ///
-/// Images are mapped from their file, not copied. Another process that overwrites the file changes pixels, and one
-/// that truncates it ends this process with SIGBUS where the lost part is touched; labels are copies and stay as
-/// they were checked. So replace a dataset in use by renaming new files over it, never by writing into it.
+/// Images are mapped from their file, not copied, unless [`Access::Read`] was asked for. Another process that overwrites
+/// the file changes pixels, and one that truncates it ends this process, with a sentence and exit code 1, where the lost
+/// part is touched; labels are copies and stay as they were checked. So replace a dataset in use by renaming new files
+/// over it, never by writing into it.
 #[derive(Debug)]
 pub struct Dataset {
     /// The name or folder it was opened by.
@@ -82,6 +89,8 @@ pub struct Dataset {
     pub rows: usize,
     /// Columns per image, in both splits.
     pub cols: usize,
+    /// Whether its files were mapped or read.
+    pub access: Access,
     /// Sentences for standard error: what was unpacked where, or why it could not be kept.
     pub notices: Vec<String>,
 }
@@ -93,7 +102,7 @@ pub fn open(data: &str, num_classes: Option<usize>) -> Result<Dataset> {
 
 /// Opens a dataset.
 pub fn open_with(options: &Options) -> Result<Dataset> {
-    let mut store = Store::new(&options.cache);
+    let mut store = Store::new(&options.cache, options.access);
     let known = known::find(&options.data);
     let folder = Path::new(&options.data);
     let named = match known {
@@ -107,7 +116,7 @@ pub fn open_with(options: &Options) -> Result<Dataset> {
     };
     let classes = Classes::new(named, options.num_classes, known.is_some())?;
     let files = open_files(options, &mut store)?;
-    assemble(options.data.clone(), files, classes, store.notices)
+    assemble(options, files, classes, store.notices)
 }
 
 /// Opens the files of the known dataset or of the folder.
@@ -133,7 +142,7 @@ fn require_folder(folder: &Path, data: &str) -> Result<()> {
     }
 }
 
-fn assemble(name: String, files: Files, classes: Classes, mut notices: Vec<String>) -> Result<Dataset> {
+fn assemble(options: &Options, files: Files, classes: Classes, mut notices: Vec<String>) -> Result<Dataset> {
     let train = Split::new(files.train.0, files.train.1, &classes)?;
     let used = train.labels().iter().max().map_or(0, |label| usize::from(*label) + 1);
     if used < classes.count {
@@ -154,5 +163,15 @@ fn assemble(name: String, files: Files, classes: Classes, mut notices: Vec<Strin
             test.cols()
         )));
     }
-    Ok(Dataset { name, train, test, classes: classes.count, class_names: classes.names, rows, cols, notices })
+    Ok(Dataset {
+        name: options.data.clone(),
+        train,
+        test,
+        classes: classes.count,
+        class_names: classes.names,
+        rows,
+        cols,
+        access: options.access,
+        notices,
+    })
 }

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::cache::CacheDir;
 use super::file::IdxFile;
 use super::gz::{self, Failure};
-use super::map;
+use super::map::{self, Access};
 use super::stamp;
 use crate::atomic::{self, AtomicFile};
 use crate::error::{Error, Result};
@@ -31,24 +31,34 @@ impl Packed<'_> {
         }
     }
 
-    fn open(&self) -> Result<Box<dyn BufRead>> {
+    /// Its bytes, and how many.
+    fn open(&self) -> Result<(Box<dyn BufRead>, u64)> {
         Ok(match self {
-            Packed::File(path) => Box::new(BufReader::with_capacity(64 * 1024, map::open_regular(path)?.0)),
-            Packed::Bundled(_, bytes) => Box::new(*bytes),
+            Packed::File(path) => {
+                let (file, metadata) = map::open_regular(path)?;
+                (Box::new(BufReader::with_capacity(64 * 1024, file)), metadata.len())
+            }
+            Packed::Bundled(_, bytes) => (Box::new(*bytes), bytes.len() as u64),
         })
+    }
+
+    fn unpack(&self, out: &mut dyn Write) -> std::result::Result<String, Failure> {
+        let (mut source, len) = self.open().map_err(Failure::Packed)?;
+        gz::unpack(&mut source, len, &self.name(), out)
     }
 }
 
 /// The cache folder at work, and what there is to say about it.
 pub(super) struct Store<'a> {
     cache: &'a CacheDir,
+    pub(super) access: Access,
     /// Sentences for the user, each at most once.
     pub(super) notices: Vec<String>,
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn new(cache: &'a CacheDir) -> Self {
-        Store { cache, notices: Vec::new() }
+    pub(super) fn new(cache: &'a CacheDir, access: Access) -> Self {
+        Store { cache, access, notices: Vec::new() }
     }
 
     /// The path of `name` in the cache, if there is a cache.
@@ -69,10 +79,10 @@ impl<'a> Store<'a> {
         let Some(target) = self.path(place) else {
             return self.in_memory(packed, sha256, "there is no cache folder (set XDG_CACHE_HOME or HOME)");
         };
-        if let Some(file) = reuse(&target, packed, sha256) {
+        if let Some(file) = reuse(&target, packed, sha256, self.access) {
             return Ok(file);
         }
-        match unpack_to(&target, packed, sha256) {
+        match unpack_to(&target, packed, sha256, self.access) {
             Ok(file) => {
                 let folder = target.parent().unwrap_or(&target).display();
                 self.notice(format!("unpacked the dataset into {folder}, from where later runs take it"));
@@ -88,15 +98,19 @@ impl<'a> Store<'a> {
     }
 
     fn in_memory(&mut self, packed: &Packed, sha256: Option<&str>, why: &str) -> Result<IdxFile> {
-        let mut memory = Memory(Vec::new());
-        let found = gz::unpack(&mut packed.open()?, &packed.name(), &mut memory);
-        let found = found.map_err(|failure| match failure {
+        let refused = |failure| match failure {
             Failure::Packed(error) => error,
             Failure::Write(error) => Error::failed(format!(
                 "{} cannot be unpacked in memory ({error}), and {why}; free some space",
                 packed.name()
             )),
-        })?;
+        };
+        // A damaged file is found out before it fills memory.
+        if let Packed::File(_) = packed {
+            packed.unpack(&mut io::sink()).map_err(refused)?;
+        }
+        let mut memory = Memory(Vec::new());
+        let found = packed.unpack(&mut memory).map_err(refused)?;
         require_hash(packed, &found, sha256)?;
         self.notice(format!("{why}: the dataset is unpacked in memory, for this run only"));
         IdxFile::from_memory(memory.0, packed.name())
@@ -124,32 +138,37 @@ pub(super) fn place_for(packed: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// The cached file, if it is there and whole. Whatever is wrong with it, unpacking again is the cure.
-fn reuse(target: &Path, packed: &Packed, sha256: Option<&str>) -> Option<IdxFile> {
+fn reuse(target: &Path, packed: &Packed, sha256: Option<&str>, access: Access) -> Option<IdxFile> {
     let (file, metadata) = map::open_regular(target).ok()?;
     let verified = stamp::verify(&file, &stamp::path_for(target), sha256).ok()?;
-    if verified { IdxFile::map(&file, metadata.len(), packed.name()).ok() } else { None }
+    if verified { IdxFile::map(&file, metadata.len(), packed.name(), access).ok() } else { None }
 }
 
 /// Unpacks to a temporary file, verifies it, and only then gives it its name.
 ///
 /// Processes that start at once each write a file of their own; the last rename wins, and both contents are the same.
-fn unpack_to(target: &Path, packed: &Packed, sha256: Option<&str>) -> std::result::Result<IdxFile, Failure> {
-    let mut source = packed.open().map_err(Failure::Packed)?;
+fn unpack_to(
+    target: &Path,
+    packed: &Packed,
+    sha256: Option<&str>,
+    access: Access,
+) -> std::result::Result<IdxFile, Failure> {
+    packed.open().map_err(Failure::Packed)?;
     let folder = target.parent().unwrap_or(target);
     fs::create_dir_all(folder).map_err(Failure::Write)?;
     atomic::remove_abandoned(folder);
 
     let mut file = AtomicFile::create(target).map_err(Failure::Write)?;
-    let found = gz::unpack(&mut source, &packed.name(), &mut file)?;
+    let found = packed.unpack(&mut file)?;
     require_hash(packed, &found, sha256).map_err(Failure::Packed)?;
     match file.commit() {
         Ok(file) => {
             let metadata = file.metadata().map_err(Failure::Write)?;
             stamp::write(&stamp::path_for(target), &metadata, &found);
-            IdxFile::map(&file, metadata.len(), packed.name()).map_err(Failure::Packed)
+            IdxFile::map(&file, metadata.len(), packed.name(), access).map_err(Failure::Packed)
         }
         // Windows does not rename over a file that another process has mapped; then that file will do.
-        Err(error) => reuse(target, packed, Some(&found)).ok_or(Failure::Write(error)),
+        Err(error) => reuse(target, packed, Some(&found), access).ok_or(Failure::Write(error)),
     }
 }
 

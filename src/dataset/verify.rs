@@ -51,7 +51,7 @@ pub fn fingerprints(options: &Options) -> Result<Fingerprints> {
     if known.is_none() {
         require_folder(Path::new(&options.data), &options.data)?;
     }
-    let mut store = Store::new(&options.cache);
+    let mut store = Store::new(&options.cache, options.access);
     let files = open_files(options, &mut store)?;
     let test = files.test.map(|(images, labels)| [images, labels]);
     let all = [files.train.0, files.train.1].into_iter().chain(test.into_iter().flatten());

@@ -349,7 +349,7 @@ impl Trainer {
             done.sums.add(&batch);
             if !batch.loss_sum.is_finite() {
                 result = Err(Error::failed(format!(
-                    "the loss became {} in epoch {epoch}, step {}, at learning rate {}; try a smaller --lr",
+                    "the loss became {} in epoch {epoch}, step {}, at learning rate {:?}; try a smaller --lr",
                     batch.loss(),
                     done.steps,
                     self.settings.optimizer.learning_rate()

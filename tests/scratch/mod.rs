@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use mnist_fast::dataset::{CacheDir, Dataset, Options, open_with};
+use mnist_fast::dataset::{Access, CacheDir, Dataset, Options, open_with};
 
 /// A new folder with `data/` and `cache/` in it, removed when dropped.
 pub struct Scratch(PathBuf);
@@ -56,6 +56,7 @@ impl Scratch {
             num_classes: None,
             cache: CacheDir::at(self.path("cache")),
             shared: self.path("shared"),
+            access: Access::Map,
         }
     }
 

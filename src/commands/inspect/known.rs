@@ -59,8 +59,8 @@ fn whereabouts(known: &Known, place: Result<Place>) -> String {
 }
 
 /// `--verify`.
-pub(super) fn verify(data: &str, json: bool) -> Result<()> {
-    let found = fingerprints(&Options::new(data))?;
+pub(super) fn verify(options: &Options, json: bool) -> Result<()> {
+    let found = fingerprints(options)?;
     found.notices.iter().for_each(output::stderr);
     for file in &found.files {
         let verdict = match file.origin {
@@ -81,7 +81,7 @@ pub(super) fn verify(data: &str, json: bool) -> Result<()> {
             output::line(format_args!("{}\n  sha256 {}\n  {verdict}", file.path, file.sha256))?;
         }
     }
-    judge(data, &found.files)
+    judge(&options.data, &found.files)
 }
 
 /// The error for files that are not what they should be.

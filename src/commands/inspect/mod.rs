@@ -34,6 +34,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
+    data::NO_MMAP,
     Opt {
         name: "--stats",
         value: "",
@@ -88,7 +89,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     match (list, verify) {
         (true, true) => Err(Error::usage("--list and --verify exclude each other; give one of them")),
         (true, false) => known::list(json),
-        (false, true) => known::verify(&plan.source.data, json),
+        (false, true) => known::verify(&plan.source.options(), json),
         (false, false) => plan.run(stats, json),
     }
 }
