@@ -213,7 +213,17 @@ impl Delays {
 }
 
 fn start(arguments: &[&str]) -> Child {
-    program(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    let mut command = program(arguments);
+    // A shell without job control has its background jobs ignore Ctrl-C, and so these tests and what they start.
+    #[cfg(unix)]
+    // SAFETY: between fork and exec only `signal` is called, which may be there.
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(&mut command, || {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The options that go on with the run in a folder, whatever was done before it was killed.

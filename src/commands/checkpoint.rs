@@ -213,7 +213,7 @@ impl Request {
         }
         let strange = || {
             Error::failed(format!(
-                "{} has no activations, where those of the network were expected",
+                "{} has no configuration with the network's activations, where that was expected",
                 path.display()
             ))
         };
