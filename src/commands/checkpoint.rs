@@ -32,7 +32,7 @@ pub(crate) const RESUME: Opt = Opt {
 };
 
 /// Options that change no bit of the result: a run may go on with others. Any other one is the run's.
-const FREE: [&str; 12] = [
+const FREE: [&str; 14] = [
     CHECKPOINT.name,
     EVERY.name,
     RESUME.name,
@@ -43,8 +43,10 @@ const FREE: [&str; 12] = [
     "--report",
     "--plot",
     "--log",
+    "--no-mmap",
     "--json",
     "--quiet",
+    "--explain",
 ];
 /// Data is known by its hash: it may be elsewhere when a run goes on.
 const DATA: &str = "--data";

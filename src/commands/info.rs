@@ -8,7 +8,11 @@ use mnist_fast_kernels::{GemmBlocks, Isa, Kernels};
 use crate::args::{Args, Opt};
 use crate::output;
 
-pub(crate) const USAGE: &str = "Usage: mnist-fast info";
+pub(crate) const USAGE: &str = "\
+Usage: mnist-fast info
+
+  mnist-fast info                          which kernels run here, caches, the GEMM's blocks
+  mnist-fast info > info.txt               to go with a report of a problem";
 pub(crate) const OPTIONS: &[Opt] = &[];
 
 pub(crate) fn run(args: Args) -> Result<()> {

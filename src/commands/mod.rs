@@ -3,6 +3,7 @@
 mod checkpoint;
 mod data;
 mod eval;
+mod explain;
 mod info;
 mod inspect;
 mod interrupt;

@@ -5,8 +5,11 @@ use std::path::Path;
 use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
+use mnist_fast::train::Optimizer;
 use mnist_fast::{Result, model_file};
+use mnist_fast_kernels::RmsProp;
 
+use super::explain::{EXPLAIN, Explained};
 use super::network::{self, Layers};
 use super::train::at_least_one;
 use crate::args::{Args, Opt};
@@ -17,7 +20,8 @@ Usage: mnist-fast summary [MODEL] [options]
 
   mnist-fast summary                       the tutorial's network
   mnist-fast summary --hidden 512,512      another one
-  mnist-fast summary model.safetensors     the one in a model file";
+  mnist-fast summary model.safetensors     the one in a model file
+  mnist-fast summary --explain             and its formulas, with the optimizer that train has by default";
 
 pub(crate) const OPTIONS: &[Opt] = &[
     network::HIDDEN,
@@ -25,21 +29,23 @@ pub(crate) const OPTIONS: &[Opt] = &[
     network::LOSS,
     Opt { name: "--inputs", value: "N", help: "pixels of an image (default 784)" },
     Opt { name: "--num-classes", value: "N", help: "classes (default 10)" },
+    EXPLAIN,
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
+    let explain = args.switch("--explain");
     let layers = Layers::parse(&mut args)?;
     let inputs = args.parse("--inputs", "a whole number of pixels, 1 or more", at_least_one)?;
     let classes = args.parse("--num-classes", "a whole number of classes, 1 or more", at_least_one)?;
     let model = args.finish(1)?.pop();
-    let network = match model {
+    let network = match &model {
         Some(path) => {
             if layers.given() || inputs.is_some() || classes.is_some() {
                 return Err(mnist_fast::Error::usage(
                     "a model file has its own layers; leave the other options out",
                 ));
             }
-            model_file::load(Path::new(&path))?.network
+            model_file::load(Path::new(path))?.network
         }
         None => {
             let usual = if layers.loss == Some(Loss::Binary) { 2 } else { 10 };
@@ -53,12 +59,20 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         output::line("Activation of the output: sigmoid")?;
     }
     let activations = network.activations();
-    match activations.iter().any(|activation| *activation != Activation::Relu) {
-        true => {
-            output::line(format_args!("Activation of the hidden layers: {}", Activation::list(&activations)))
-        }
-        false => Ok(()),
+    if activations.iter().any(|activation| *activation != Activation::Relu) {
+        output::line(format_args!("Activation of the hidden layers: {}", Activation::list(&activations)))?;
     }
+    if !explain {
+        return Ok(());
+    }
+    let explained = Explained {
+        network: &network,
+        loss: layers.loss.unwrap_or(Loss::default_for(network.outputs())),
+        dropout: None,
+        optimizer: &Optimizer::RmsProp(RmsProp::default()),
+        init: model.as_ref().map(Path::new),
+    };
+    output::line(format_args!("\n{}", explained.text()))
 }
 
 /// As `model.summary()` of the tutorial prints it.

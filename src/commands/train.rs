@@ -21,6 +21,7 @@ use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
 
 use super::checkpoint::{self, Identity, Request};
 use super::data::{self, Picked, Source};
+use super::explain::{EXPLAIN, Explained};
 use super::keeper::Keeper;
 use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
@@ -89,6 +90,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     outputs::LOG,
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
     Opt { name: "--quiet", value: "", help: "print the result only" },
+    EXPLAIN,
 ];
 
 /// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
@@ -113,6 +115,7 @@ struct Plan {
     threads: Option<usize>,
     kernels: Kernels,
     style: Style,
+    explain: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
@@ -145,6 +148,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let network = request.network(&data, classes)?.map_or_else(|| plan.network(&data, classes), Ok)?;
     let dropout = plan.dropout(&network)?;
     let loss = plan.loss(&network);
+    if plan.explain {
+        let (dropout, init) = (dropout.as_deref(), plan.init.as_deref());
+        let explained = Explained { network: &network, loss, dropout, optimizer: &plan.optimizer, init };
+        return output::line(explained.text());
+    }
     // A thread beyond the batch would have no image.
     let threads = plan
         .threads
@@ -305,7 +313,10 @@ pub(crate) fn at_least_one(text: &str) -> Option<usize> {
 impl Plan {
     fn parse(mut args: Args) -> Result<Plan> {
         let (json, quiet) = (args.switch("--json"), args.switch("--quiet"));
-        let shuffle = !args.switch("--no-shuffle");
+        let (shuffle, explain) = (!args.switch("--no-shuffle"), args.switch("--explain"));
+        if explain && (json || quiet) {
+            return Err(Error::usage("--explain prints a text; leave --json and --quiet out"));
+        }
         let source = Source::parse(&mut args)?;
         let layers = Layers::parse(&mut args)?;
         let lr = args.parse("--lr", "a finite number, 0 or more", |text| {
@@ -358,6 +369,7 @@ impl Plan {
                 (false, true) => Style::Quiet,
                 (false, false) => Style::Text,
             },
+            explain,
         };
         args.finish(0)?;
         Ok(plan)
