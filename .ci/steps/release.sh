@@ -89,6 +89,12 @@ saved_model() {
     python3 .ci/saved_model.py "$scratch/seven" "$scratch/eval" "$scratch/digits"
 }
 
+# docs/TUTORIAL.md shows what its commands print, but for seconds and the like.
+tutorial_output() {
+    has_avx2 || fail "this CPU lacks AVX2 and FMA: the exact bits cannot be reached in time"
+    docs/regenerate --check --binary "$target/release/mnist-fast"
+}
+
 # As the tutorial prints them, from where Debian's package puts them; a fresh cache each time.
 fashion_mnist() {
     export XDG_CACHE_HOME=$scratch/fashion
