@@ -209,6 +209,8 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (&["trian"][..], "did you mean train?"),
         (&["--verison"], "unknown option --verison"),
         (&["train", "--epoch", "3"], "did you mean --epochs?"),
+        (&["train", "--optimiser", "sgd"], "did you mean --optimizer?"),
+        (&["train", "--explain", "--json"], "leave --json and --quiet out"),
         (&["train", "--epochs"], "--epochs needs a value"),
         (&["train", "--epochs", "0"], "1 or more"),
         (&["train", "--epochs=0"], "1 or more"),

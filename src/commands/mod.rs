@@ -145,3 +145,17 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_an_example_with_a_word_on_it() {
+        for command in &COMMANDS {
+            let start = format!("  mnist-fast {}", command.name);
+            let mut examples = command.usage.lines().filter_map(|line| line.strip_prefix(&start));
+            assert!(examples.any(|rest| rest.trim().contains("  ") || rest.starts_with("   ")), "{start}");
+        }
+    }
+}

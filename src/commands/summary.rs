@@ -21,7 +21,7 @@ Usage: mnist-fast summary [MODEL] [options]
   mnist-fast summary                       the tutorial's network
   mnist-fast summary --hidden 512,512      another one
   mnist-fast summary model.safetensors     the one in a model file
-  mnist-fast summary --explain             and its formulas, with the optimizer that train has by default";
+  mnist-fast summary --explain             its formulas, and those of train by default";
 
 pub(crate) const OPTIONS: &[Opt] = &[
     network::HIDDEN,
