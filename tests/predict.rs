@@ -311,7 +311,7 @@ fn wrong_usage_and_what_cannot_be_done() {
         (1, &["predict", path, &cut], "cut short"),
         (1, &["predict", path, &words], "neither a PNG nor a PNM picture nor an IDX file"),
         (1, &["predict", path, &empty], "is empty"),
-        (1, &["predict", path, &packed], "cannot be read"),
+        (1, &["predict", path, &packed], "ends in the middle of its gzip data"),
     ] {
         let error = fails(code, arguments);
         assert!(error.contains(part), "{arguments:?}: {error}");
