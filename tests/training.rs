@@ -231,7 +231,7 @@ fn an_exploding_loss_names_epoch_step_and_rate() {
     let network = Network::glorot_uniform(&[784, 16, 10], 1).unwrap();
     let mut trainer = trainer(Isa::best(), 2, network, exploding).unwrap();
     let error = (1..=9).find_map(|epoch| trainer.train_epoch(examples, epoch).err()).unwrap().to_string();
-    for part in ["epoch 1", "step ", "1000000000000000", "--lr"] {
+    for part in ["epoch 1", "step ", "1e30", "--lr"] {
         assert!(error.contains(part), "{error}");
     }
 }
