@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{Checkpoint, file};
 use crate::atomic;
@@ -33,6 +34,9 @@ pub struct Found {
     /// What is wrong with the newer ones.
     pub damaged: Vec<Error>,
 }
+
+/// How long to wait for a lock before the folder counts as taken.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Folder {
     /// Checks, before anything is done, that a new run can keep its checkpoints in `path`. Leaves nothing behind.
@@ -90,19 +94,26 @@ impl Folder {
     fn lock(path: &Path) -> Result<Self> {
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK));
         let lock = lock.map_err(|error| refused(path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::failed(format!(
-                    "another run is using the folder {}; wait until it ends, or give each its own",
-                    path.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(refused(
-                    path,
-                    format_args!("it cannot be locked ({error}); use another file system"),
-                ));
+        // A process that was just started holds its parent's locks until it becomes another program.
+        let start = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 50);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::failed(format!(
+                        "another run is using the folder {}; wait until it ends, or give each its own",
+                        path.display()
+                    )));
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(refused(
+                        path,
+                        format_args!("it cannot be locked ({error}); use another file system"),
+                    ));
+                }
             }
         }
         remove_unfinished(path);
