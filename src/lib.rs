@@ -13,6 +13,7 @@ pub mod caches;
 pub mod checkpoint;
 pub mod confusion;
 pub mod dataset;
+mod density;
 pub mod draw;
 pub mod error;
 pub mod hash;

@@ -356,7 +356,7 @@ fn checkpoints_of_impossible_runs_are_refused() {
     refused("network", "783 inputs", &|c| {
         (c.network, c.best) = (Network::zeros(&[783, 10]).unwrap(), None);
     });
-    refused("save", "options", &|c| c.run.options.push(option("--save", "/tmp/anywhere")));
+    refused("save", "options", &|c| c.run.options.push(option("--save", "anywhere.safetensors")));
     refused("unknown", "options", &|c| c.run.options.push(option("--nothing", "1")));
     refused("twice", "more than once", &|c| c.run.options.push(option("--epochs", "3")));
     refused("value", "--epochs x", &|c| {

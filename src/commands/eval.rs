@@ -85,7 +85,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             more: vec![
                 ("model", path.display().to_string()),
                 ("evaluated on", data.name.clone()),
-                ("kernels", options.kernels.isa().to_string()),
+                ("kernels", options.engine.kernels.isa().to_string()),
             ],
             weights_sha256: &model.network.sha256(),
         };

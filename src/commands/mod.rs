@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod data;
+mod engine;
 mod eval;
 mod explain;
 mod info;

@@ -14,11 +14,10 @@ use mnist_fast::predict::{Predictor, Settings};
 use mnist_fast::report::Names;
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{Isa, Kernels};
 use serde_json::Value;
 
 use super::data;
-use super::train::parse_threads;
+use super::engine::Engine;
 use crate::args::{Args, Opt};
 use crate::output;
 
@@ -37,20 +36,10 @@ pub(crate) const SPLIT: Opt = Opt {
     value: "NAME",
     help: "test (default), train, or validation: what train held out, if the model\nsays how much; then train is the rest",
 };
-pub(crate) const ISA: Opt = Opt {
-    name: "--isa",
-    value: "NAME",
-    help: "scalar, portable, avx2, avx512 or neon (default: the fastest here)",
-};
 pub(crate) const THREADS: Opt =
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most one per 1,000 images)" };
-pub(crate) const SPARSE: Opt = Opt {
-    name: "--sparse",
-    value: "WHEN",
-    help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
-};
-
 pub(crate) use super::data::NO_MMAP;
+pub(crate) use super::engine::{ISA, SPARSE};
 
 /// Below this many images a further thread costs more than it brings.
 const IMAGES_PER_THREAD: usize = 1000;
@@ -69,23 +58,12 @@ pub(crate) struct Options {
     access: Access,
     num_classes: Option<usize>,
     pub(crate) part: Option<Part>,
-    pub(crate) kernels: Kernels,
-    threads: Option<usize>,
-    /// Nothing: as the images' density says.
-    sparse: Option<bool>,
+    pub(crate) engine: Engine,
 }
 
 impl Options {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
         let access = data::access(args);
-        let isa =
-            args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
-        let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
-            "auto" => Some(None),
-            "always" => Some(Some(true)),
-            "never" => Some(Some(false)),
-            _ => None,
-        })?;
         Ok(Options {
             data: data::name(args)?,
             access,
@@ -98,14 +76,7 @@ impl Options {
                 "validation" => Some(Part::Validation),
                 _ => None,
             })?,
-            kernels: match isa {
-                None => Kernels::best(),
-                Some(isa) => Kernels::new(isa).map_err(|error| {
-                    Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
-                })?,
-            },
-            threads: parse_threads(args)?,
-            sparse: sparse.flatten(),
+            engine: Engine::parse(args)?,
         })
     }
 
@@ -113,11 +84,12 @@ impl Options {
     pub(crate) fn predictor<'a>(&self, network: &'a Network, images: usize) -> Result<Predictor<'a>> {
         let cores = || available_parallelism().map_or(1, usize::from);
         // A thread beyond the images would have none.
-        let threads = match self.threads {
+        let threads = match self.engine.threads {
             Some(threads) => threads.min(images),
             None => cores().min(images / IMAGES_PER_THREAD),
         };
-        Predictor::new(network, Settings { kernels: self.kernels, threads, sparse: self.sparse })
+        let Engine { kernels, sparse, .. } = self.engine;
+        Predictor::new(network, Settings { kernels, threads, sparse })
     }
 
     /// Whether one of the options that choose data was given.

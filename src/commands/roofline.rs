@@ -1,16 +1,17 @@
 //! `roofline`: what this machine can do at most, and how near to it each phase of training comes.
 
+use mnist_fast::Result;
 use mnist_fast::network::Network;
 use mnist_fast::roofline::peaks::Peaks;
 use mnist_fast::roofline::{self, Measured, Plan, Roofline};
-use mnist_fast::train::{Examples, Optimizer, Phase, Settings, density};
-use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{Isa, Kernels, RmsProp};
+use mnist_fast::train::{Examples, Optimizer, Phase, Settings};
+use mnist_fast_kernels::{Isa, RmsProp};
 
 use super::data::{self, Source};
+use super::engine::{self, Engine};
+use super::info;
 use super::network::{HIDDEN, parse_hidden};
-use super::train::{SPARSE_BELOW, at_least_one, default_threads, parse_threads};
-use super::{info, model};
+use super::train::{at_least_one, default_threads};
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine};
 
@@ -36,12 +37,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "epochs to time, after one that is not (default 2)" },
     Opt { name: "--threads", value: "N", help: "(default: as train: one per core, at most batch size / 16)" },
-    model::ISA,
-    Opt {
-        name: "--sparse",
-        value: "WHEN",
-        help: "leave out pixels that are 0: auto (default), always or never",
-    },
+    engine::ISA,
+    engine::SPARSE,
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
 ];
 
@@ -51,20 +48,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
     let batch_size = args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64);
     let epochs = args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(2);
-    let threads = parse_threads(&mut args)?;
-    let isa = args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse().ok())?;
-    let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
-        "auto" => Some(None),
-        "always" => Some(Some(true)),
-        "never" => Some(Some(false)),
-        _ => None,
-    })?;
-    let kernels = match isa {
-        None => Kernels::best(),
-        Some(isa) => Kernels::new(isa).map_err(|error| {
-            Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
-        })?,
-    };
+    let Engine { kernels, threads, sparse } = Engine::parse(&mut args)?;
     args.finish(0)?;
 
     let data = source.open()?;
@@ -79,7 +63,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         optimizer: Optimizer::RmsProp(RmsProp::default()),
         seed: 42,
         shuffle: true,
-        sparse: sparse.flatten().unwrap_or_else(|| density(train) < SPARSE_BELOW),
+        sparse: sparse.unwrap_or_else(|| train.are_sparse()),
     };
     let threads = threads.unwrap_or_else(|| default_threads(batch_size)).min(batch_size).min(train.len());
     if cfg!(debug_assertions) {

@@ -15,12 +15,13 @@ use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
 use mnist_fast::report::Names;
 use mnist_fast::team::Team;
-use mnist_fast::train::{Examples, Optimizer, Settings, Trainer, density};
+use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+use mnist_fast_kernels::{RmsProp, Sgd};
 
 use super::checkpoint::{self, Identity, Request};
 use super::data::{self, Picked, Source};
+use super::engine::{self, Engine};
 use super::explain::{EXPLAIN, Explained};
 use super::keeper::Keeper;
 use super::network::{self, Layers};
@@ -74,16 +75,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     checkpoint::RESUME,
     heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
-    Opt {
-        name: "--isa",
-        value: "NAME",
-        help: "scalar, portable, avx2, avx512 or neon (default: the fastest here)",
-    },
-    Opt {
-        name: "--sparse",
-        value: "WHEN",
-        help: "leave out pixels that are 0: auto (default: where there are\nenough of them), always or never; the results are the same",
-    },
+    engine::ISA,
+    engine::SPARSE,
     heading("Output"),
     outputs::REPORT,
     outputs::PLOT,
@@ -92,9 +85,6 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--quiet", value: "", help: "print the result only" },
     EXPLAIN,
 ];
-
-/// Where fewer pixels than this are not 0, leaving the others out is faster; see docs/PERFORMANCE.md.
-pub(crate) const SPARSE_BELOW: f64 = 0.7;
 
 /// What the options ask for, before the data is known.
 struct Plan {
@@ -107,13 +97,10 @@ struct Plan {
     epochs: usize,
     seed: u64,
     shuffle: bool,
-    /// Nothing: as the data's density says.
-    sparse: Option<bool>,
     init: Option<PathBuf>,
     save: Option<PathBuf>,
     outputs: Outputs,
-    threads: Option<usize>,
-    kernels: Kernels,
+    engine: Engine,
     style: Style,
     explain: bool,
 }
@@ -155,6 +142,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     // A thread beyond the batch would have no image.
     let threads = plan
+        .engine
         .threads
         .unwrap_or_else(|| default_threads(plan.batch_size))
         .min(plan.batch_size)
@@ -167,7 +155,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         optimizer: plan.optimizer,
         seed: plan.seed,
         shuffle: plan.shuffle,
-        sparse: plan.sparse.unwrap_or_else(|| density(train) < SPARSE_BELOW),
+        sparse: plan.engine.sparse.unwrap_or_else(|| train.are_sparse()),
     };
 
     let mut report = Report::new(plan.style, plan.epochs, classes);
@@ -176,12 +164,21 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let config = plan.config(&data, &network, chosen.as_ref(), (held_out, from))?;
     let config = || config.clone();
     let identity = |args| Plan::parse(args)?.identity(&data, &network);
-    let kept = request.run(&data, plan.kernels.isa(), config().finish(), identity)?;
+    let kept = request.run(&data, plan.engine.kernels.isa(), config().finish(), identity)?;
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() || kept.is_some() };
-    pipe.print(report.start(&plan.kernels, threads, &data, train, validation, test, &network, config()))?;
+    pipe.print(report.start(
+        &plan.engine.kernels,
+        threads,
+        &data,
+        train,
+        validation,
+        test,
+        &network,
+        config(),
+    ))?;
     let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
-    let mut trainer = Trainer::new(plan.kernels, team, network, settings)?.with_loss(loss)?;
+    let mut trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
     }
@@ -227,7 +224,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let asked = picked_test.as_ref().filter(|_| test.is_some()).map(|test| ("test", test));
     let asked = asked.or(validation.map(|_| ("validation", &picked_validation)));
     let found = asked.filter(|_| outputs.report()).map(|(split, picked)| {
-        let settings = predict::Settings { kernels: plan.kernels, threads, sparse: plan.sparse };
+        let settings =
+            predict::Settings { kernels: plan.engine.kernels, threads, sparse: plan.engine.sparse };
         Ok((split, picked, Predictor::new(trainer.network(), settings)?.evaluate(picked.examples())?))
     });
     let names = Names {
@@ -296,16 +294,6 @@ pub(crate) fn default_threads(batch_size: usize) -> usize {
     available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }
 
-/// More threads than this no machine of today has, and the system ends a program that starts too many.
-const THREADS_MAX: usize = 1024;
-
-/// What `--threads` says.
-pub(crate) fn parse_threads(args: &mut Args) -> Result<Option<usize>> {
-    args.parse("--threads", &format!("a whole number, 1 or more and at most {THREADS_MAX}"), |text| {
-        text.parse().ok().filter(|n| (1..=THREADS_MAX).contains(n))
-    })
-}
-
 pub(crate) fn at_least_one(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
@@ -332,14 +320,6 @@ impl Plan {
             Optimizer::RmsProp(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
             Optimizer::Sgd(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
         }
-        let isa =
-            args.parse("--isa", "scalar, portable, avx2, avx512 or neon", |name| name.parse::<Isa>().ok())?;
-        let sparse = args.parse("--sparse", "auto, always or never", |when| match when {
-            "auto" => Some(None),
-            "always" => Some(Some(true)),
-            "never" => Some(Some(false)),
-            _ => None,
-        })?;
         let plan = Plan {
             source,
             classes: args.value("--classes", "classes such as 3,8")?,
@@ -350,17 +330,10 @@ impl Plan {
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
             seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
             shuffle,
-            sparse: sparse.flatten(),
             init: args.path("--init")?,
             save: args.path("--save")?,
             outputs: Outputs::parse(&mut args)?,
-            threads: parse_threads(&mut args)?,
-            kernels: match isa {
-                None => Kernels::best(),
-                Some(isa) => Kernels::new(isa).map_err(|error| {
-                    Error::failed(format!("--isa {isa}: {error}; leave it out for {}", Isa::best()))
-                })?,
-            },
+            engine: Engine::parse(&mut args)?,
             style: match (json, quiet) {
                 (true, true) => {
                     return Err(Error::usage("--json and --quiet exclude each other; give one of them"));
@@ -392,7 +365,7 @@ impl Plan {
         let mut rows = vec![
             ("training images", count(Some(train))),
             ("test images", count(test)),
-            ("kernels", self.kernels.isa().to_string()),
+            ("kernels", self.engine.kernels.isa().to_string()),
             ("threads", threads.to_string()),
         ];
         rows.extend(self.save.as_ref().map(|path| ("saved as", path.display().to_string())));
@@ -487,7 +460,7 @@ impl Plan {
                 .with("rho", rule.rho)
                 .with("epsilon", rule.epsilon),
         };
-        let sparse = match self.sparse {
+        let sparse = match self.engine.sparse {
             None => "auto",
             Some(true) => "always",
             Some(false) => "never",

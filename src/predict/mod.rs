@@ -47,6 +47,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use mnist_fast_kernels::{Kernels, MatRef, prefetch, split};
 
+use crate::density;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::network::Network;
@@ -60,9 +61,6 @@ const BLOCK: usize = 64;
 
 /// Images that are looked at to measure density: enough to tell digits from clothes, in a few microseconds.
 const SAMPLE: usize = 64;
-
-/// Where fewer pixels than this are not 0, they are left out, as `train` does; see docs/PERFORMANCE.md.
-const SPARSE_BELOW: f64 = 0.7;
 
 /// How to run a network.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +180,7 @@ impl<'a> Predictor<'a> {
             )));
         }
         self.results.reserve(count)?;
-        let sparse = self.sparse.unwrap_or_else(|| density(images, inputs) < SPARSE_BELOW);
+        let sparse = self.sparse.unwrap_or_else(|| density::is_sparse(images, inputs, SAMPLE));
         let way = if sparse { Way::Sparse } else { Way::Dense };
         let Predictor { prepared, team, rooms, results, .. } = self;
         // A few images are done before another thread has woken up.
@@ -230,16 +228,4 @@ fn not_numbers(image: usize) -> Error {
     Error::failed(format!(
         "the network's outputs for image {image} are not numbers: its weights are too large; train it again"
     ))
-}
-
-/// The share of pixels that are not 0, by a sample from all over the images.
-fn density(images: &[u8], inputs: usize) -> f64 {
-    let count = images.len() / inputs;
-    let step = count.div_ceil(SAMPLE).max(1);
-    let (mut pixels, mut nonzero) = (0, 0);
-    for image in images.chunks_exact(inputs).step_by(step) {
-        pixels += image.len();
-        nonzero += image.iter().filter(|pixel| **pixel != 0).count();
-    }
-    nonzero as f64 / pixels.max(1) as f64
 }

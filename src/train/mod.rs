@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::density;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::memory;
@@ -32,8 +33,11 @@ use phases::Phases;
 use sparse::Turned;
 
 pub use phases::Phase;
-pub use sparse::{density, skips};
+pub use sparse::skips;
 pub use state::StateTensor;
+
+/// Examples that are looked at to measure density.
+const SAMPLE: usize = 1000;
 
 /// The rule that moves the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +87,11 @@ impl<'a> Examples<'a> {
     fn image(&self, i: usize) -> &'a [u8] {
         let len = self.image_len();
         &self.images[i * len..(i + 1) * len]
+    }
+
+    /// Whether leaving out pixels that are 0 pays, by a sample from all over the set.
+    pub fn are_sparse(&self) -> bool {
+        density::is_sparse(self.images, self.image_len(), SAMPLE)
     }
 
     /// The images in `range`.

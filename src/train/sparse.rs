@@ -13,23 +13,8 @@ use super::Examples;
 use crate::network::{Layer, Network};
 use crate::shared::{SharedBuffer, SharedMatrix};
 
-/// Examples that are looked at to measure density.
-const SAMPLE: usize = 1000;
-
 /// Outputs from which on a layer after the first skips its input's zeros: with fewer, vectors are mostly empty.
 const ENOUGH_OUTPUTS: usize = 64;
-
-/// The share of pixels that are not 0, by a sample from all over the set.
-pub fn density(examples: Examples<'_>) -> f64 {
-    let step = examples.len().div_ceil(SAMPLE).max(1);
-    let (mut pixels, mut nonzero) = (0, 0);
-    for i in (0..examples.len()).step_by(step) {
-        let image = examples.image(i);
-        pixels += image.len();
-        nonzero += image.iter().filter(|pixel| **pixel != 0).count();
-    }
-    nonzero as f64 / pixels.max(1) as f64
-}
 
 /// Whether layer `l` skips the zeros that a ReLU below it made.
 pub fn skips(network: &Network, l: usize) -> bool {
