@@ -28,6 +28,7 @@ pub mod mistakes;
 pub mod model_file;
 pub mod nearest;
 pub mod network;
+pub mod optimizer;
 mod pace;
 pub mod picture;
 pub mod predict;

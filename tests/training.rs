@@ -273,7 +273,7 @@ fn training_in_pieces_has_the_bits_of_training_at_once() {
             let isa = if piece.is_multiple_of(3) { Isa::Scalar } else { Isa::best() };
             let mut trainer = trainer(isa, 1 + piece % 3, network, settings).unwrap();
             if let Some(state) = &state {
-                trainer.set_state(state).unwrap();
+                trainer.set_state(state, (epoch as u64 - 1) * 7 + done.steps as u64).unwrap();
             }
             // The last of the epoch's 7 steps is a short one.
             let until = done.steps + piece % 4;
@@ -297,16 +297,16 @@ fn a_state_that_is_not_the_optimizers_is_refused() {
     let mut own = of(&[9, 5, 3], rmsprop());
     let state = own.state();
     assert_eq!(state.iter().map(|tensor| tensor.values.len()).collect::<Vec<_>>(), [45, 5, 15, 3]);
-    own.set_state(&state).unwrap();
+    own.set_state(&state, 0).unwrap();
     let sgd = Optimizer::Sgd(Sgd { learning_rate: 0.1 });
     assert_eq!(of(&[9, 5, 3], sgd).state(), []);
     for other in [of(&[9, 3, 5, 3], rmsprop()), of(&[9, 5, 4], rmsprop()), of(&[9, 5, 3], sgd)] {
-        own.set_state(&other.state()).unwrap_err();
+        own.set_state(&other.state(), 0).unwrap_err();
     }
     for x in [f32::NAN, f32::INFINITY, -1.0] {
         let mut state = state.clone();
         state[2].values[7] = x;
-        let error = own.set_state(&state).unwrap_err().to_string();
+        let error = own.set_state(&state, 0).unwrap_err().to_string();
         assert!(error.contains("rmsprop.1.weight") && error.contains("mean of squares"), "{error}");
     }
 }

@@ -84,7 +84,10 @@ impl Keeper {
                 if epoch > epochs + 1 || done.steps >= steps || (epoch > epochs && done.steps > 0) {
                     return Err(strange("is after more steps than there are"));
                 }
-                trainer.set_state(&optimizer).map_err(|error| strange(&format!("does not fit: {error}")))?;
+                let taken = ((epoch - 1) * steps + done.steps) as u64;
+                trainer
+                    .set_state(&optimizer, taken)
+                    .map_err(|error| strange(&format!("does not fit: {error}")))?;
                 (keeper.under_way, keeper.first_epoch) = ((done, seconds), epoch);
                 (state.history, state.best) = (history, best);
                 state.best_kept = state.find_best();

@@ -316,9 +316,8 @@ impl Plan {
             _ => None,
         })?;
         let mut optimizer = optimizer.unwrap_or(Optimizer::RmsProp(RmsProp::default()));
-        match &mut optimizer {
-            Optimizer::RmsProp(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
-            Optimizer::Sgd(rule) => rule.learning_rate = lr.unwrap_or(rule.learning_rate),
+        if let Some(lr) = lr {
+            optimizer = optimizer.with_learning_rate(lr);
         }
         let plan = Plan {
             source,

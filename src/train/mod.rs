@@ -11,7 +11,7 @@ mod state;
 mod step;
 mod update;
 
-use mnist_fast_kernels::{Kernels, RmsProp, Sgd, Workspace};
+use mnist_fast_kernels::{Kernels, Workspace};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,31 +32,13 @@ use loss::Target;
 use phases::Phases;
 use sparse::Turned;
 
+pub use crate::optimizer::Optimizer;
 pub use phases::Phase;
 pub use sparse::skips;
 pub use state::StateTensor;
 
 /// Examples that are looked at to measure density.
 const SAMPLE: usize = 1000;
-
-/// The rule that moves the weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Optimizer {
-    /// RMSprop as in Keras 3.
-    RmsProp(RmsProp),
-    /// Plain gradient descent.
-    Sgd(Sgd),
-}
-
-impl Optimizer {
-    /// The learning rate.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Optimizer::RmsProp(rule) => rule.learning_rate,
-            Optimizer::Sgd(rule) => rule.learning_rate,
-        }
-    }
-}
 
 /// Images and labels in memory: `labels.len()` images of equal size, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +88,7 @@ impl<'a> Examples<'a> {
 pub struct Settings {
     /// Images per step; the last step of an epoch takes what is left.
     pub batch_size: usize,
-    /// The rule that moves the weights.
+    /// What moves the weights.
     pub optimizer: Optimizer,
     /// Keys every random choice.
     pub seed: u64,
@@ -137,6 +119,8 @@ pub struct Trainer {
     kernels: Kernels,
     team: Team,
     settings: Settings,
+    /// Steps taken so far, in all epochs.
+    iteration: u64,
     network: Network,
     /// The first layer's weights and their state, while an epoch runs.
     first: FirstLayer,
@@ -237,6 +221,7 @@ impl Trainer {
             kernels,
             team,
             settings,
+            iteration: 0,
             network,
         })
     }
@@ -352,7 +337,9 @@ impl Trainer {
             self.batch.moment = [done.steps as u32, epoch as u32];
             done.steps += 1;
             let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
-            let batch = self.step(examples, images, next.unwrap_or(&[]));
+            let rule = self.settings.optimizer.at(self.iteration);
+            let batch = self.step(&rule, examples, images, next.unwrap_or(&[]));
+            self.iteration += 1;
             self.team.lap();
             self.steps_done.store(done.steps, Relaxed);
             done.sums.add(&batch);

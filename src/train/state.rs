@@ -49,12 +49,12 @@ impl Trainer {
         ]
     }
 
-    /// Sets what [`Trainer::state`] gave for the same network and optimizer.
+    /// Sets what [`Trainer::state`] gave for the same network and optimizer after `iteration` steps of all epochs.
     ///
     /// # Errors
     /// Where these are not the tensors of this optimizer and network, or hold what no training can have led to: a mean of
     /// squares is a finite number and not negative.
-    pub fn set_state(&mut self, tensors: &[StateTensor]) -> Result<()> {
+    pub fn set_state(&mut self, tensors: &[StateTensor], iteration: u64) -> Result<()> {
         let own = self.state();
         let fits = |(own, new): (&StateTensor, &StateTensor)| {
             own.name == new.name && own.shape == new.shape && own.values.len() == new.values.len()
@@ -89,6 +89,7 @@ impl Trainer {
             }
             self.state[l].biases.all_mut().copy_from_slice(&pair[1].values);
         }
+        self.iteration = iteration;
         Ok(())
     }
 }

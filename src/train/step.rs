@@ -19,6 +19,7 @@ use super::sparse::batch_of;
 use super::update::{Update, update_biases};
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
+use crate::optimizer::Rule;
 
 /// Rows of layer 1 are shared out in whole vectors of the kernels, which are cache lines too.
 const VECTOR: usize = 16;
@@ -27,12 +28,16 @@ const VECTOR: usize = 16;
 const PIECES: usize = 16;
 
 impl Trainer {
-    /// One step on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
+    /// One step by `rule` on the examples at `images`, while those at `next` are fetched from memory; returns the sums of the
     /// former, from before the update. [`Trainer::begin`] was called once.
-    pub(super) fn step(&mut self, examples: Examples<'_>, images: &[u32], next: &[u32]) -> Metrics {
-        let Trainer {
-            kernels, team, settings, network, first, state, batch, workers, sparse, phases, ..
-        } = self;
+    pub(super) fn step(
+        &mut self,
+        rule: &Rule,
+        examples: Examples<'_>,
+        images: &[u32],
+        next: &[u32],
+    ) -> Metrics {
+        let Trainer { kernels, team, network, first, state, batch, workers, sparse, phases, .. } = self;
         for (label, image) in batch.labels.all_mut().iter_mut().zip(images) {
             *label = u32::from(examples.labels[*image as usize]);
         }
@@ -101,7 +106,6 @@ impl Trainer {
         team.run(|t| {
             phases.begin(t);
             let Worker { workspace, x, gradient, .. } = &mut *worker(t);
-            let optimizer = &settings.optimizer;
             // SAFETY: in this phase a thread writes its own rows of its panels, its own rows of the other layers' weights and state,
             // the biases whose turn it is, and the copies turned over for it; the batch's matrices are only read.
             unsafe {
@@ -115,7 +119,7 @@ impl Trainer {
                 for panel in panels {
                     let update = |rows: std::ops::Range<usize>| Update {
                         kernels,
-                        optimizer,
+                        rule,
                         delta: batch.deltas[0].read(all.clone(), panel.columns.clone()),
                         weights: panel.weights.write(rows.clone(), 0..panel.weights.columns()),
                         state: panel.state.write(rows, 0..panel.state.columns()),
@@ -138,7 +142,7 @@ impl Trainer {
                     let delta = batch.deltas[l].read(all.clone(), 0..layer.outputs());
                     if l % threads == t {
                         let columns = 0..layer.outputs();
-                        update_biases(kernels, optimizer, (layer, &state[l]), delta, columns, gradient);
+                        update_biases(kernels, rule, (layer, &state[l]), delta, columns, gradient);
                     }
                     if l == 0 {
                         continue;
@@ -146,7 +150,7 @@ impl Trainer {
                     let rows = split(layer.inputs(), 1, threads, t);
                     let update = Update {
                         kernels,
-                        optimizer,
+                        rule,
                         delta,
                         weights: layer.weights.write(rows.clone(), 0..layer.outputs()),
                         state: state[l].weights.write(rows.clone(), 0..state[l].weights.columns()),

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use mnist_fast_kernels::{Kernels, MatMut, MatRef, Sparse, Workspace};
 
-use super::{LayerState, Optimizer};
+use super::LayerState;
 use crate::network::Layer;
+use crate::optimizer::Rule;
 
 /// A part of a layer's weights to move.
 pub(super) struct Update<'a> {
     pub(super) kernels: Kernels,
-    pub(super) optimizer: &'a Optimizer,
+    pub(super) rule: &'a Rule,
     /// The gradient by the layer's pre-activations: images x the part's columns.
     pub(super) delta: MatRef<'a>,
     pub(super) weights: MatMut<'a>,
@@ -29,9 +30,9 @@ impl Update<'_> {
             return;
         }
         let Update { kernels, delta, weights, state, .. } = self;
-        match self.optimizer {
-            Optimizer::Sgd(rule) => kernels.dense_weight_update_sgd(rule, x, delta, weights, workspace),
-            Optimizer::RmsProp(rule) => {
+        match self.rule {
+            Rule::Sgd(rule) => kernels.dense_weight_update_sgd(rule, x, delta, weights, workspace),
+            Rule::RmsProp(rule) => {
                 kernels.dense_weight_update_rmsprop(rule, x, delta, weights, state, workspace)
             }
         }
@@ -45,9 +46,9 @@ impl Update<'_> {
             return;
         }
         let Update { kernels, delta, weights, state, .. } = self;
-        match self.optimizer {
-            Optimizer::Sgd(rule) => kernels.dense_weight_update_sgd_sparse(rule, transposed, delta, weights),
-            Optimizer::RmsProp(rule) => {
+        match self.rule {
+            Rule::Sgd(rule) => kernels.dense_weight_update_sgd_sparse(rule, transposed, delta, weights),
+            Rule::RmsProp(rule) => {
                 kernels.dense_weight_update_rmsprop_sparse(rule, transposed, delta, weights, state, deferred)
             }
         }
@@ -61,7 +62,7 @@ impl Update<'_> {
 /// No other reference to these biases and their state lives.
 pub(super) unsafe fn update_biases(
     kernels: Kernels,
-    optimizer: &Optimizer,
+    rule: &Rule,
     (layer, state): (&Layer, &LayerState),
     delta: MatRef<'_>,
     columns: Range<usize>,
@@ -71,9 +72,9 @@ pub(super) unsafe fn update_biases(
     kernels.dense_bias_gradient(delta, gradient).expect("one bias per column of the delta");
     // SAFETY: as the caller vouches.
     let w = unsafe { layer.biases.write(columns.clone()) };
-    match optimizer {
-        Optimizer::Sgd(rule) => kernels.sgd(rule, w, gradient),
-        Optimizer::RmsProp(rule) => {
+    match rule {
+        Rule::Sgd(rule) => kernels.sgd(rule, w, gradient),
+        Rule::RmsProp(rule) => {
             // SAFETY: as the caller vouches.
             let v = unsafe { state.biases.write(columns) };
             kernels.rmsprop(rule, w, v, gradient)
