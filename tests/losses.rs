@@ -14,7 +14,7 @@ use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
-use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+use mnist_fast_kernels::{Isa, Kernels, LabelSmoothing, RmsProp, Sgd};
 use program::{fails, folder, json, small_mnist, succeeds};
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ struct Case {
     sizes: Vec<usize>,
     activations: Vec<Activation>,
     loss: Loss,
+    smoothing: LabelSmoothing,
     dropout: Vec<f64>,
 }
 
@@ -41,12 +42,17 @@ impl Case {
             sizes: sizes.to_vec(),
             activations: Activation::parse_list(activations).unwrap(),
             loss: Loss::default_for(sizes[sizes.len() - 1]),
+            smoothing: LabelSmoothing::default(),
             dropout: vec![0.0; sizes.len() - 2],
         }
     }
 
     fn with_loss(self, loss: Loss) -> Self {
         Case { loss, ..self }
+    }
+
+    fn with_smoothing(self, rate: f64) -> Self {
+        Case { smoothing: LabelSmoothing::new(rate).unwrap(), ..self }
     }
 
     fn with_dropout(self, rates: &[f64]) -> Self {
@@ -62,7 +68,8 @@ impl Case {
         match Kernels::new(isa) {
             Ok(kernels) => {
                 let trainer = Trainer::new(kernels, Team::new(threads).unwrap(), network, settings).unwrap();
-                Some(trainer.with_loss(self.loss).unwrap().with_dropout(&self.dropout).unwrap())
+                let trainer = trainer.with_loss(self.loss).unwrap().with_label_smoothing(self.smoothing);
+                Some(trainer.with_dropout(&self.dropout).unwrap())
             }
             Err(error) => {
                 println!("skipped: {error}");
@@ -86,7 +93,10 @@ impl Case {
         let way =
             predict::Settings { kernels: Kernels::new(isa).ok()?, threads, sparse: Some(settings.sparse) };
         let predicted = Predictor::new(trainer.network(), way).unwrap().evaluate(examples).unwrap();
-        assert_eq!(predicted.metrics, evaluated, "{:?} {:?} on {isa}", self.sizes, self.activations);
+        if self.smoothing == LabelSmoothing::default() {
+            assert_eq!(predicted.metrics, evaluated, "{:?} {:?} on {isa}", self.sizes, self.activations);
+        }
+        assert_eq!(predicted.metrics.correct, evaluated.correct);
         Some((trainer.network().sha256(), trained, evaluated))
     }
 
@@ -194,6 +204,49 @@ fn one_hot_labels_train_the_bits_of_integer_labels() {
         let [integers, one_hot] = [Loss::SparseCategorical, Loss::Categorical]
             .map(|loss| case.clone().with_loss(loss).run(Isa::best(), 2, settings(rmsprop()), examples));
         assert_eq!(integers, one_hot, "losses and accuracies of {sizes:?}");
+    }
+}
+
+/// With smoothed labels, of both kinds and of two classes.
+#[test]
+fn smoothed_labels_train_the_same_bits_everywhere() {
+    let data = mnist::mnist();
+    let examples = mnist::train(&data).range(0..272);
+    for sizes in [&[784, 10][..], &[784, 24, 64, 10]] {
+        let case = Case::new(sizes, "relu").with_smoothing(0.1);
+        let integers = case.clone().same_everywhere(rmsprop(), examples);
+        let one_hot = case.clone().with_loss(Loss::Categorical).same_everywhere(rmsprop(), examples);
+        assert_eq!(integers, one_hot, "{sizes:?}");
+        let others = [0.0, 0.2].map(|rate| case.clone().with_smoothing(rate));
+        for other in others {
+            let (hash, ..) = other.run(Isa::best(), 2, settings(rmsprop()), examples).unwrap();
+            assert_ne!(integers, hash, "{sizes:?}, another rate");
+        }
+    }
+    let selection = threes_and_eights(mnist::train(&data).range(0..1_500));
+    let case = Case::new(&[784, 20, 1], "relu");
+    let plain = case.clone().same_everywhere(rmsprop(), selection.examples());
+    assert_ne!(plain, case.with_smoothing(0.1).same_everywhere(rmsprop(), selection.examples()));
+}
+
+/// Also in evaluation the loss is of smoothed labels, whose gradient the steps follow.
+#[test]
+fn steps_by_smoothed_labels_follow_finite_differences() {
+    let data = mnist::mnist();
+    let selection = threes_and_eights(mnist::train(&data).range(0..100));
+    for (sizes, examples) in
+        [(&[784, 6, 5, 10][..], mnist::train(&data).range(500..510)), (&[784, 8, 1], selection.examples())]
+    {
+        let case = Case::new(sizes, "tanh").with_smoothing(0.3);
+        let trainer = |network| case.trainer(Isa::best(), 1, network, settings(rmsprop())).unwrap();
+        let mut plain =
+            case.clone().with_smoothing(0.0).trainer(Isa::best(), 1, case.network(3), settings(rmsprop()));
+        let plain = plain.as_mut().unwrap().evaluate(examples);
+        let smoothed = trainer(case.network(3)).evaluate(examples);
+        assert!(smoothed.correct == plain.correct && smoothed.loss_sum != plain.loss_sum);
+        case.follows_differences(examples.range(0..10), |network| {
+            trainer(network).evaluate(examples.range(0..10)).loss()
+        });
     }
 }
 
@@ -431,9 +484,17 @@ fn options_that_change_nothing_change_no_bit() {
     ] {
         hashes.push(sha256(&folder, &[&["--hidden", "16"], other].concat()));
     }
+    let smoothed = ["--hidden", "16", "--label-smoothing", "0.1"];
+    assert_eq!(train(&folder, &smoothed)[0]["config"]["label_smoothing"], 0.1);
+    hashes.push(sha256(&folder, &smoothed));
+    assert_eq!(
+        hashes.last(),
+        Some(&sha256(&folder, &[&smoothed[..], &["--loss", "categorical"]].concat())),
+        "one-hot or not"
+    );
     hashes.sort();
     hashes.dedup();
-    assert_eq!(hashes.len(), 7);
+    assert_eq!(hashes.len(), 8);
     let one_for_each = ["--hidden", "16,8", "--dropout", "0.2,0", "--activation", "tanh,relu"];
     assert_eq!(train(&folder, &one_for_each)[0]["config"]["dropout"], json!([0.2, 0.0]));
 }
@@ -454,6 +515,8 @@ fn what_cannot_be_trained_is_one_sentence() {
         (2, &["--loss", "binary"], "two classes, but there are 11; choose two"),
         (2, &["--loss", "mse"], "sparse-categorical, categorical or binary"),
         (2, &["--dropout", "1"], "below 1"),
+        (2, &["--label-smoothing", "1"], "below 1"),
+        (2, &["--label-smoothing", "-0.1"], "a share from 0"),
         (2, &["--dropout", "0.1,0.2,0.3"], "3 values for 2 hidden layers"),
         (2, &["--dropout", "0.1", "--hidden", "none"], "none; leave it out"),
         (1, &["--init", model, "--classes", "3,8", "--activation", "relu"], "has the activation tanh"),

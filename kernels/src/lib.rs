@@ -36,7 +36,7 @@
 //! | dense layer | [`dense_forward`](Kernels::dense_forward) with bias and activation, with packed weights [`dense_forward_packed`](Kernels::dense_forward_packed); gradients by [input](Kernels::dense_input_gradient), [weights](Kernels::dense_weight_gradient) and [bias](Kernels::dense_bias_gradient); gradient and update in one pass with [SGD](Kernels::dense_weight_update_sgd), [momentum](Kernels::dense_weight_update_momentum), [RMSprop](Kernels::dense_weight_update_rmsprop), [Adam](Kernels::dense_weight_update_adam) and [AdamW](Kernels::dense_weight_update_adamw) |
 //! | sparse input | [`spmm`](Kernels::spmm) and the layer's products and updates ([`dense_forward_sparse`](Kernels::dense_forward_sparse), ...) for a [`Sparse`] matrix: [`Csr`], [`ByteRows`], or floats whose zeros are left out; [`compress`](Kernels::compress), [`compress_u8`](Kernels::compress_u8), [`transpose`](Kernels::transpose), [`transpose_u8`](Kernels::transpose_u8) |
 //! | activations | [`relu`](Kernels::relu), [`leaky_relu`](Kernels::leaky_relu), [`sigmoid`](Kernels::sigmoid), [`tanh`](Kernels::tanh); through them backward: [`relu_gradient`](Kernels::relu_gradient), [`leaky_relu_gradient`](Kernels::leaky_relu_gradient), [`sigmoid_gradient`](Kernels::sigmoid_gradient), [`tanh_gradient`](Kernels::tanh_gradient); [`dropout`](Kernels::dropout), forward and back |
-//! | softmax and losses | [`softmax`](Kernels::softmax), [`log_softmax`](Kernels::log_softmax); loss, gradient and prediction in one pass for [labels](Kernels::softmax_cross_entropy) and for [distributions](Kernels::softmax_cross_entropy_soft); [`binary_cross_entropy`](Kernels::binary_cross_entropy) |
+//! | softmax and losses | [`softmax`](Kernels::softmax), [`log_softmax`](Kernels::log_softmax); loss, gradient and prediction in one pass for [labels](Kernels::softmax_cross_entropy), for [smoothed ones](Kernels::softmax_cross_entropy_smoothed) and for [distributions](Kernels::softmax_cross_entropy_soft); [`binary_cross_entropy`](Kernels::binary_cross_entropy) |
 //! | reductions of rows | [`row_sum`](Kernels::row_sum), [`row_max`](Kernels::row_max), [`row_norm2`](Kernels::row_norm2), [`argmax`](Kernels::argmax) |
 //! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw) |
 //! | elementary functions | [`exp`](Kernels::exp), [`ln`](Kernels::ln) |
@@ -85,8 +85,8 @@ pub use csr::Csr;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{
-    Activation, Adam, AdamW, Dropout, Epsilon, GemmBlocks, GemmTile, Kernels, Momentum, PackedB, RmsProp,
-    Sgd, split,
+    Activation, Adam, AdamW, Dropout, Epsilon, GemmBlocks, GemmTile, Kernels, LabelSmoothing, Momentum,
+    PackedB, RmsProp, Sgd, split,
 };
 pub use sparse_input::{ByteRows, Sparse};
 pub use table::NO_CLASS;

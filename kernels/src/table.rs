@@ -32,6 +32,7 @@ pub(crate) struct Table {
     pub(crate) softmax_cross_entropy: unsafe fn(CrossEntropy<'_>),
     pub(crate) log_softmax: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) soft_cross_entropy: unsafe fn(SoftCrossEntropy<'_>),
+    pub(crate) smoothed_cross_entropy: unsafe fn(CrossEntropy<'_>, SmoothedF32),
     pub(crate) binary_cross_entropy: unsafe fn(BinaryCrossEntropy<'_>),
     pub(crate) row_sum: unsafe fn(MatRef<'_>, &mut [f32]),
     pub(crate) row_max: unsafe fn(MatRef<'_>, &mut [f32]),
@@ -162,6 +163,15 @@ pub(crate) struct SoftCrossEntropy<'a> {
     pub(crate) gradient: Option<MatMut<'a>>,
     pub(crate) losses: &'a mut [f32],
     pub(crate) predictions: &'a mut [u32],
+}
+
+/// What label smoothing wants of a row's columns, each rounded once to f32.
+#[derive(Clone, Copy)]
+pub(crate) struct SmoothedF32 {
+    /// Of the label's.
+    pub(crate) on: f32,
+    /// Of the others.
+    pub(crate) off: f32,
 }
 
 /// Logistic loss and gradient of one logit a sample; all slices have one length.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Differences, Random, all_isas, canonical, exact_isas, reference};
-use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+use mnist_fast_kernels::{Error, Kernels, LabelSmoothing, MatMut, MatRef};
 
 const GUARD: f32 = 12345.5;
 
@@ -95,6 +95,63 @@ fn one_hot_targets_are_labels() {
             }
         }
     }
+}
+
+/// Smoothed labels give the bits of the rows that they stand for, also of a rate that smooths nothing.
+#[test]
+fn smoothed_labels_are_soft_targets() {
+    for kernels in exact_isas().into_iter().chain([reference()]) {
+        for (rows, columns) in [(1, 1), (3, 2), (17, 10), (16, 16), (5, 17), (40, 33), (2, 64)] {
+            for rate in [0.0, 0.1, 0.3, 1.0] {
+                for wild in [false, true] {
+                    let mut random = Random::new((rows + columns) as u64);
+                    let n = rows * columns;
+                    let x = if wild { random.wild(n) } else { random.vec(n) };
+                    let labels: Vec<u32> = (0..rows).map(|_| random.below(columns) as u32).collect();
+                    let smoothing = LabelSmoothing::new(rate).unwrap();
+                    let (on, off) = smoothing.targets(columns);
+                    let mut targets = vec![off; n];
+                    for (row, label) in targets.chunks_exact_mut(columns).zip(&labels) {
+                        row[*label as usize] = on;
+                    }
+                    let (expected, classes) = soft(reference(), &x, &targets, rows, columns);
+                    let mut found = [vec![GUARD; n], vec![GUARD; rows], vec![GUARD; rows]];
+                    let mut predictions = [vec![0; rows], vec![0; rows]];
+                    let logits = MatRef::new(&x, rows, columns).unwrap();
+                    let [gradient, losses, alone] = &mut found;
+                    let to = MatMut::new(gradient, rows, columns).unwrap();
+                    let labels = (&labels[..], smoothing);
+                    let [first, second] = &mut predictions;
+                    kernels
+                        .softmax_cross_entropy_smoothed(logits, labels, 3 * rows, Some(to), losses, first)
+                        .unwrap();
+                    kernels.softmax_cross_entropy_smoothed(logits, labels, 1, None, alone, second).unwrap();
+                    let what = format!("{} {rows}x{columns}, rate {rate}, wild: {wild}", kernels.isa());
+                    let bits = |x: &[f32]| x.iter().map(|x| canonical(*x)).collect::<Vec<_>>();
+                    for (expected, found) in expected.iter().zip(&found) {
+                        assert_eq!(bits(expected), bits(found), "{what}");
+                    }
+                    assert_eq!(predictions, [classes.clone(), classes], "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Keras' formula: `y (1 - s) + s / n`.
+#[test]
+fn smoothing_shares_the_label_out() {
+    for rate in [0.0, 0.05, 0.1, 1.0 / 3.0, 1.0] {
+        for classes in [2, 3, 10, 1000] {
+            let (on, off) = LabelSmoothing::new(rate).unwrap().targets(classes);
+            let n = classes as f64;
+            assert!((f64::from(off) - rate / n).abs() <= rate / n * 6e-8, "{rate}, {classes}: {off}");
+            let exact = 1.0 - rate + rate / n;
+            assert!((f64::from(on) - exact).abs() <= exact * 6e-8, "{rate}, {classes}: {on}");
+        }
+    }
+    assert_eq!(LabelSmoothing::default().targets(10), (1.0, 0.0));
+    assert!([-0.1, 1.1, f64::NAN].into_iter().all(|rate| LabelSmoothing::new(rate).is_none()));
 }
 
 #[test]
@@ -199,6 +256,14 @@ fn wrong_shapes_are_refused() {
     assert!(kernels.softmax_cross_entropy_soft(x, columns, 3, None, &mut losses, &mut classes).is_err());
     assert!(kernels.softmax_cross_entropy_soft(x, x, 0, None, &mut losses, &mut classes).is_err());
     assert!(kernels.softmax_cross_entropy_soft(x, x, 3, None, &mut losses[..2], &mut classes).is_err());
+    let smoothing = LabelSmoothing::new(0.1).unwrap();
+    let mut smoothed = |x, labels: &[u32], batch| {
+        kernels.softmax_cross_entropy_smoothed(x, (labels, smoothing), batch, None, &mut losses, &mut classes)
+    };
+    assert!(smoothed(columns, &[0; 3], 3).is_err());
+    assert!(smoothed(x, &[0; 2], 3).is_err());
+    assert!(smoothed(x, &[0; 3], 0).is_err());
+    assert_eq!(smoothed(x, &[0, 3, 4], 3), Err(Error::Label { index: 2, label: 4, classes: 4 }));
     assert!(kernels.binary_cross_entropy(&data, &data[1..], 3, None, &mut y).is_err());
     assert!(kernels.binary_cross_entropy(&data, &data, 0, None, &mut y).is_err());
     assert!(kernels.binary_cross_entropy(&data, &data, 3, Some(&mut losses), &mut y).is_err());

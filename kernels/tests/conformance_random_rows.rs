@@ -7,7 +7,7 @@ mod common;
 use common::cases::{Case, Values, check_cases, size, smaller};
 use common::layout::{GUARD, Layout, Place};
 use common::{Random, agree, all_isas, reference};
-use mnist_fast_kernels::{Error, Kernels};
+use mnist_fast_kernels::{Error, Kernels, LabelSmoothing};
 
 #[derive(Clone, Debug)]
 struct Rows {
@@ -76,7 +76,7 @@ fn run(kernels: Kernels, at: Places, x: &[f32], targets: &[f32], labels: &[u32])
     let y = || at.y.buffer(&vec![f32::NAN; rows * columns], GUARD);
     let gradient = || at.gradient.buffer(&vec![f32::NAN; rows * columns], GUARD);
     let per_row = || vec![GUARD; rows + 2 * MARGIN];
-    let mut classes = [(); 3].map(|()| vec![NO_CLASS_YET; rows + 2 * MARGIN]);
+    let mut classes = [(); 4].map(|()| vec![NO_CLASS_YET; rows + 2 * MARGIN]);
 
     let (mut softmax, mut log_softmax) = (y(), y());
     kernels.softmax(x, at.y.view_mut(&mut softmax))?;
@@ -88,19 +88,46 @@ fn run(kernels: Kernels, at: Places, x: &[f32], targets: &[f32], labels: &[u32])
     kernels.row_norm2(x, &mut norm[inside.clone()])?;
     kernels.argmax(x, &mut classes[0][inside.clone()])?;
 
-    let (mut hard, mut soft) = (gradient(), gradient());
-    let (mut hard_losses, mut soft_losses) = (per_row(), per_row());
+    let [mut hard, mut soft, mut smoothed] = [(); 3].map(|()| gradient());
+    let [mut hard_losses, mut soft_losses, mut smoothed_losses] = [(); 3].map(|()| per_row());
     let to = Some(at.gradient.view_mut(&mut soft));
     let (losses, found) = (&mut soft_losses[inside.clone()], &mut classes[1][inside.clone()]);
     kernels.softmax_cross_entropy_soft(x, targets, rows + 1, to, losses, found)?;
     if columns > 0 {
         let to = Some(at.gradient.view_mut(&mut hard));
-        let (losses, found) = (&mut hard_losses[inside.clone()], &mut classes[2][inside]);
+        let (losses, found) = (&mut hard_losses[inside.clone()], &mut classes[2][inside.clone()]);
         kernels.softmax_cross_entropy(x, labels, rows + 1, to, losses, found)?;
+        let to = Some(at.gradient.view_mut(&mut smoothed));
+        let (losses, found) = (&mut smoothed_losses[inside.clone()], &mut classes[3][inside]);
+        let labels = (labels, LabelSmoothing::new(0.1).expect("a share"));
+        kernels.softmax_cross_entropy_smoothed(x, labels, rows + 1, to, losses, found)?;
     }
-    let names =
-        ["softmax", "log-softmax", "sum", "max", "norm", "gradient", "loss", "soft gradient", "soft loss"];
-    let floats = [softmax, log_softmax, sum, max, norm, hard, hard_losses, soft, soft_losses];
+    let names = [
+        "softmax",
+        "log-softmax",
+        "sum",
+        "max",
+        "norm",
+        "gradient",
+        "loss",
+        "soft gradient",
+        "soft loss",
+        "smoothed gradient",
+        "smoothed loss",
+    ];
+    let floats = [
+        softmax,
+        log_softmax,
+        sum,
+        max,
+        norm,
+        hard,
+        hard_losses,
+        soft,
+        soft_losses,
+        smoothed,
+        smoothed_losses,
+    ];
     Ok((names.into_iter().zip(floats).collect(), classes.into()))
 }
 
@@ -130,7 +157,7 @@ fn check(case: &Rows, isas: &[Kernels]) -> Result<(), String> {
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
             let place = match *what {
                 "softmax" | "log-softmax" => Some(at.y),
-                "gradient" | "soft gradient" => Some(at.gradient),
+                "gradient" | "soft gradient" | "smoothed gradient" => Some(at.gradient),
                 _ => None,
             };
             // An ISA without exact bits may give anything, but only where it should write.

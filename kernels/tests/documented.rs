@@ -209,6 +209,12 @@ fn softmax_and_losses() {
         same(&losses, &[0.0, NAN], "soft losses");
         same(&gradient, &[0.0, 0.0, NAN, -0.5], "soft gradient");
 
+        let labels = (&[1, 1][..], LabelSmoothing::new(0.5).unwrap());
+        let to = Some(MatMut::new(&mut gradient, 2, 2).unwrap());
+        k.softmax_cross_entropy_smoothed(x, labels, 1, to, &mut losses, &mut classes).unwrap();
+        assert_eq!(losses[0], INF, "smoothed loss");
+        same(&gradient, &[-0.25, 0.25, 0.25, -0.25], "smoothed gradient");
+
         let (mut losses, mut gradient) = ([7.0; 3], [7.0; 3]);
         k.binary_cross_entropy(&[NAN, INF, -INF], &[0.0, 0.0, 0.5], 1, Some(&mut gradient), &mut losses)
             .unwrap();

@@ -6,7 +6,7 @@ use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::train::Optimizer;
-use mnist_fast_kernels::Epsilon;
+use mnist_fast_kernels::{Epsilon, LabelSmoothing};
 
 use crate::args::Opt;
 
@@ -20,6 +20,7 @@ pub(crate) const EXPLAIN: Opt = Opt {
 pub(crate) struct Explained<'a> {
     pub(crate) network: &'a Network,
     pub(crate) loss: Loss,
+    pub(crate) smoothing: LabelSmoothing,
     /// A rate for each hidden layer, where there is dropout.
     pub(crate) dropout: Option<&'a [f64]>,
     pub(crate) optimizer: &'a Optimizer,
@@ -79,33 +80,65 @@ impl Explained<'_> {
 
     fn loss(&self) -> String {
         let last = self.network.layers().len();
-        let (mut lines, source) = match self.loss {
-            Loss::SparseCategorical | Loss::Categorical => (
-                vec![
-                    format!("  L = log(sum over j of exp(z{last}_j - m)) + m - z{last}_y, y the label"),
-                    "  dL/dz_k = p_k - (1 if k = y, else 0)".to_owned(),
-                ],
-                match self.loss {
-                    Loss::Categorical => {
-                        "Keras' losses.CategoricalCrossentropy, by one-hot vectors: the same numbers as by labels"
-                    }
-                    Loss::SparseCategorical | Loss::Binary => "Keras' losses.SparseCategoricalCrossentropy",
-                },
-            ),
-            Loss::Binary => (
-                vec![
-                    format!(
-                        "  L = max(z{last}, 0) - z{last} y + log(1 + exp(-|z{last}|)), y = 1 for the second class"
-                    ),
-                    "  dL/dz = p - y".to_owned(),
-                ],
-                "Keras' losses.BinaryCrossentropy, in the form of TensorFlow's sigmoid_cross_entropy_with_logits",
-            ),
-        };
-        lines.insert(0, format!("Loss: {}", self.loss));
+        let smoothed = self.smoothing.rate() > 0.0;
+        let mut lines = vec![format!("Loss: {}", self.loss)];
+        lines.extend(match (self.loss, smoothed) {
+            (Loss::Binary, _) => vec![
+                format!("  L = max(z{last}, 0) - z{last} t + log(1 + exp(-|z{last}|)), {}", self.target()),
+                "  dL/dz = p - t".to_owned(),
+            ],
+            (_, false) => vec![
+                format!("  L = log(sum over j of exp(z{last}_j - m)) + m - z{last}_y, y the label"),
+                "  dL/dz_k = p_k - (1 if k = y, else 0)".to_owned(),
+            ],
+            (_, true) => vec![
+                format!("  L = sum over k of t_k (log(sum over j of exp(z{last}_j - m)) + m - z{last}_k)"),
+                format!("  {}, y the label", self.target()),
+                "  dL/dz_k = p_k - t_k".to_owned(),
+            ],
+        });
         lines.push("  a step's loss and gradient are means over the batch".to_owned());
-        let logits = "from logits: Keras takes them as well where the last layer is a softmax or sigmoid; nothing is clipped";
-        with_sources(lines, &[source, logits])
+        let mut sources = vec![
+            match self.loss {
+                Loss::Categorical => {
+                    "Keras' losses.CategoricalCrossentropy, by one-hot vectors: the same numbers as by labels"
+                }
+                Loss::SparseCategorical if smoothed => {
+                    "Keras' losses.CategoricalCrossentropy of one-hot vectors, which are never made"
+                }
+                Loss::SparseCategorical => "Keras' losses.SparseCategoricalCrossentropy",
+                Loss::Binary => {
+                    "Keras' losses.BinaryCrossentropy, in the form of TensorFlow's sigmoid_cross_entropy_with_logits"
+                }
+            },
+            "from logits: Keras takes them as well where the last layer is a softmax or sigmoid; nothing is clipped",
+        ];
+        if smoothed {
+            sources.push(
+                "label smoothing: Szegedy et al. 2016; Keras' label_smoothing, PyTorch's for several classes",
+            );
+            sources.push(
+                "validation and test loss are of smoothed labels too, as in Keras; those of eval are not",
+            );
+        }
+        with_sources(lines, &sources)
+    }
+
+    /// What the loss wants, by the label.
+    fn target(&self) -> String {
+        let s = self.smoothing.rate();
+        match (self.loss, s > 0.0) {
+            (Loss::Binary, false) => "t = 1 for the second class, else 0".to_owned(),
+            (Loss::Binary, true) => {
+                let (on, off) = self.smoothing.targets(2);
+                format!("t = {on} = 1 - {s} + {s} / 2 for the second class, else {off}")
+            }
+            _ => {
+                let n = self.network.outputs();
+                let (on, off) = self.smoothing.targets(n);
+                format!("t_k = {on} = 1 - {s} + {s} / {n} if k = y, else {off} = {s} / {n}")
+            }
+        }
     }
 
     fn optimizer(&self) -> String {
@@ -181,7 +214,7 @@ mod tests {
     fn explain(
         sizes: &[usize],
         activations: &str,
-        loss: Loss,
+        (loss, smoothing): (Loss, f64),
         dropout: &[f64],
         optimizer: Optimizer,
     ) -> String {
@@ -189,7 +222,8 @@ mod tests {
         let activations = Activation::parse_list(activations).unwrap();
         let network = network.with_activations(&activations).unwrap();
         let dropout = Some(dropout).filter(|rates| !rates.is_empty());
-        Explained { network: &network, loss, dropout, optimizer: &optimizer, init: None }.text()
+        let smoothing = LabelSmoothing::new(smoothing).unwrap();
+        Explained { network: &network, loss, smoothing, dropout, optimizer: &optimizer, init: None }.text()
     }
 
     #[track_caller]
@@ -203,7 +237,7 @@ mod tests {
     #[test]
     fn the_tutorials_run() {
         let rule = Optimizer::RmsProp(RmsProp { learning_rate: 0.002, ..RmsProp::default() });
-        let text = explain(&[784, 128, 128, 10], "relu", Loss::SparseCategorical, &[], rule);
+        let text = explain(&[784, 128, 128, 10], "relu", (Loss::SparseCategorical, 0.0), &[], rule);
         assert_lines(
             &text,
             &[
@@ -225,8 +259,13 @@ mod tests {
     #[test]
     fn other_choices() {
         let sgd = Optimizer::Sgd(Sgd { learning_rate: 0.05 });
-        let text =
-            explain(&[4, 3, 2, 5, 1], "leaky-relu:0.01,sigmoid,tanh", Loss::Binary, &[0.2, 0.0, 0.5], sgd);
+        let text = explain(
+            &[4, 3, 2, 5, 1],
+            "leaky-relu:0.01,sigmoid,tanh",
+            (Loss::Binary, 0.0),
+            &[0.2, 0.0, 0.5],
+            sgd,
+        );
         assert_lines(
             &text,
             &[
@@ -242,5 +281,26 @@ mod tests {
         );
         assert!(!text.contains("element of h2") && text.matches("[dropout").count() == 1, "{text}");
         assert!(!text.contains("softmax:") && !text.contains("rmsprop"), "{text}");
+    }
+
+    #[test]
+    fn smoothed_labels() {
+        let rule = Optimizer::RmsProp(RmsProp::default());
+        let text = explain(&[4, 10], "relu", (Loss::SparseCategorical, 0.1), &[], rule);
+        assert_lines(
+            &text,
+            &[
+                "L = sum over k of t_k (log(sum over j of exp(z1_j - m)) + m - z1_k)",
+                "t_k = 0.91 = 1 - 0.1 + 0.1 / 10 if k = y, else 0.01 = 0.1 / 10, y the label",
+                "dL/dz_k = p_k - t_k",
+            ],
+        );
+        let text = explain(&[4, 1], "relu", (Loss::Binary, 0.1), &[], rule);
+        assert_lines(
+            &text,
+            &[
+                "L = max(z1, 0) - z1 t + log(1 + exp(-|z1|)), t = 0.95 = 1 - 0.1 + 0.1 / 2 for the second class, else 0.05",
+            ],
+        );
     }
 }

@@ -6,6 +6,7 @@ use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::{Error, Result};
+use mnist_fast_kernels::LabelSmoothing;
 use serde_json::Value;
 
 use crate::args::{Args, Opt};
@@ -33,6 +34,20 @@ pub(crate) const DROPOUT: Opt = Opt {
     help: "drop this share of each hidden layer's outputs in training, such as 0.2;\n\
            or one for each layer, such as 0.2,0.5",
 };
+
+pub(crate) const LABEL_SMOOTHING: Opt = Opt {
+    name: "--label-smoothing",
+    value: "RATE",
+    help: "take this share of each label, such as 0.1, and give it to all classes\n\
+           alike; the losses that are told then include it, as in Keras",
+};
+
+/// Reads `--label-smoothing`.
+pub(crate) fn parse_label_smoothing(args: &mut Args) -> Result<LabelSmoothing> {
+    let rate = |text: &str| text.parse().ok().filter(|rate| *rate < 1.0).and_then(LabelSmoothing::new);
+    let rate = args.parse(LABEL_SMOOTHING.name, "a share from 0 to below 1", rate)?;
+    Ok(rate.unwrap_or_default())
+}
 
 /// Reads `--dropout`: a rate for all hidden layers or one for each.
 pub(crate) fn parse_dropout(args: &mut Args) -> Result<Option<Vec<f64>>> {

@@ -252,7 +252,7 @@ fn clean(text: &str) -> String {
 }
 
 /// The settings in the order in which people think of them, then what else there is.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "data",
     "classes",
     "dataset_classes",
@@ -262,6 +262,7 @@ const ORDER: [&str; 19] = [
     "activation",
     "dropout",
     "loss",
+    "label_smoothing",
     "optimizer",
     "lr",
     "momentum",

@@ -7,7 +7,7 @@ use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::train::Optimizer;
 use mnist_fast::{Result, model_file};
-use mnist_fast_kernels::RmsProp;
+use mnist_fast_kernels::{LabelSmoothing, RmsProp};
 
 use super::explain::{EXPLAIN, Explained};
 use super::network::{self, Layers};
@@ -68,6 +68,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let explained = Explained {
         network: &network,
         loss: layers.loss.unwrap_or(Loss::default_for(network.outputs())),
+        smoothing: LabelSmoothing::default(),
         dropout: None,
         optimizer: &Optimizer::RmsProp(RmsProp::default()),
         init: model.as_ref().map(Path::new),

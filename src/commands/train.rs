@@ -17,7 +17,7 @@ use mnist_fast::report::Names;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{RmsProp, Sgd};
+use mnist_fast_kernels::{LabelSmoothing, RmsProp, Sgd};
 
 use super::checkpoint::{self, Identity, Request};
 use super::data::{self, Picked, Source};
@@ -56,6 +56,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     network::HIDDEN,
     network::ACTIVATION,
     network::LOSS,
+    network::LABEL_SMOOTHING,
     network::DROPOUT,
     heading("Training"),
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
@@ -92,6 +93,7 @@ struct Plan {
     classes: Option<String>,
     layers: Layers,
     dropout: Option<Vec<f64>>,
+    smoothing: LabelSmoothing,
     optimizer: Optimizer,
     batch_size: usize,
     epochs: usize,
@@ -136,8 +138,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let dropout = plan.dropout(&network)?;
     let loss = plan.loss(&network);
     if plan.explain {
-        let (dropout, init) = (dropout.as_deref(), plan.init.as_deref());
-        let explained = Explained { network: &network, loss, dropout, optimizer: &plan.optimizer, init };
+        let (dropout, smoothing, init) = (dropout.as_deref(), plan.smoothing, plan.init.as_deref());
+        let optimizer = &plan.optimizer;
+        let explained = Explained { network: &network, loss, smoothing, dropout, optimizer, init };
         return output::line(explained.text());
     }
     // A thread beyond the batch would have no image.
@@ -178,7 +181,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     ))?;
     let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
-    let mut trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
+    let trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
+    let mut trainer = trainer.with_label_smoothing(plan.smoothing);
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
     }
@@ -324,6 +328,7 @@ impl Plan {
             classes: args.value("--classes", "classes such as 3,8")?,
             layers,
             dropout: network::parse_dropout(&mut args)?,
+            smoothing: network::parse_label_smoothing(&mut args)?,
             optimizer,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
@@ -473,6 +478,7 @@ impl Plan {
             .with("sparse", sparse)
             .with("loss", self.loss(network).to_string());
         let config = config.with("dropout", self.dropout(network)?);
+        let config = config.with("label_smoothing", Some(self.smoothing.rate()).filter(|rate| *rate > 0.0));
         let config = config.with("classes", chosen.map(|chosen| chosen.labels().to_vec()));
         Ok(config.with("dataset_classes", data.classes))
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{ByteRows, Kernels, MatRef, Sparse, Workspace};
+use mnist_fast_kernels::{ByteRows, Kernels, LabelSmoothing, MatRef, Sparse, Workspace};
 
 use super::Examples;
 use super::dropout::{Dropped, Moment};
@@ -23,6 +23,7 @@ pub(super) struct Activations {
     pub(super) losses: SharedBuffer<f32>,
     pub(super) predictions: SharedBuffer<u32>,
     pub(super) target: Target,
+    pub(super) smoothing: LabelSmoothing,
     /// Dropout after each hidden layer that has any; empty where none has, as in evaluation.
     pub(super) dropped: Vec<Option<Dropped>>,
     /// Where in training this batch is, which dropout depends on.
@@ -60,6 +61,7 @@ impl Activations {
             losses: SharedBuffer::new(rows),
             predictions: SharedBuffer::new(rows),
             target: Target::new(Loss::default_for(network.outputs()), rows, network.outputs()),
+            smoothing: LabelSmoothing::default(),
             dropped: vec![],
             moment: [0, 0],
         }
@@ -206,8 +208,8 @@ impl Activations {
             )
         };
         let (logits, labels) = (rows_of(&self.outputs[last], rows), self.labels.part(rows.clone()));
-        let batch = batch.unwrap_or(1);
-        let call = Call { logits, labels, batch, gradient: delta, losses, predictions };
+        let (batch, smoothing) = (batch.unwrap_or(1), self.smoothing);
+        let call = Call { logits, labels, smoothing, batch, gradient: delta, losses, predictions };
         // SAFETY: as the caller vouches.
         unsafe { self.target.loss(kernels, rows, call) };
     }

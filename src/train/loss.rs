@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Kernels, MatMut, MatRef, NO_CLASS};
+use mnist_fast_kernels::{Kernels, LabelSmoothing, MatMut, MatRef, NO_CLASS};
 
 use super::activations::rows_of;
 use crate::loss::Loss;
@@ -30,6 +30,7 @@ pub(super) struct Binary {
 pub(super) struct Call<'a> {
     pub(super) logits: MatRef<'a>,
     pub(super) labels: &'a [u32],
+    pub(super) smoothing: LabelSmoothing,
     /// The size of the whole batch.
     pub(super) batch: usize,
     pub(super) gradient: Option<MatMut<'a>>,
@@ -57,17 +58,30 @@ impl Target {
     pub(super) unsafe fn loss(&self, kernels: Kernels, rows: &Range<usize>, call: Call<'_>) {
         match self {
             Target::Labels => {
-                let Call { logits, labels, batch, gradient, losses, predictions } = call;
-                kernels.softmax_cross_entropy(logits, labels, batch, gradient, losses, predictions)
+                let Call { logits, labels, smoothing, batch, gradient, losses, predictions } = call;
+                if smoothing.rate() == 0.0 {
+                    kernels.softmax_cross_entropy(logits, labels, batch, gradient, losses, predictions)
+                } else {
+                    let labels = (labels, smoothing);
+                    kernels.softmax_cross_entropy_smoothed(
+                        logits,
+                        labels,
+                        batch,
+                        gradient,
+                        losses,
+                        predictions,
+                    )
+                }
             }
             Target::OneHot(room) => {
-                let Call { logits, labels, batch, gradient, losses, predictions } = call;
+                let Call { logits, labels, smoothing, batch, gradient, losses, predictions } = call;
+                let (on, off) = smoothing.targets(logits.columns());
                 // SAFETY: as the caller vouches.
                 let mut targets = unsafe { room.write(rows.clone(), 0..room.columns()) };
                 for (i, label) in labels.iter().enumerate() {
                     let row = targets.row_mut(i).expect("a row for each label");
-                    row.fill(0.0);
-                    row[*label as usize] = 1.0;
+                    row.fill(off);
+                    row[*label as usize] = on;
                 }
                 let targets = rows_of(room, rows);
                 kernels.softmax_cross_entropy_soft(logits, targets, batch, gradient, losses, predictions)
@@ -95,9 +109,10 @@ impl Binary {
             [&self.logits, &self.probabilities, &self.targets, &self.gradient]
                 .map(|buffer| buffer.write(rows.clone()))
         };
+        let (on, off) = call.smoothing.targets(2);
         for (i, label) in call.labels.iter().enumerate() {
             logits[i] = call.logits.row(i).expect("a logit for each label")[0];
-            targets[i] = *label as f32;
+            targets[i] = if *label == 1 { on } else { off };
         }
         probabilities.copy_from_slice(logits);
         kernels.sigmoid(probabilities);

@@ -11,7 +11,7 @@ mod state;
 mod step;
 mod update;
 
-use mnist_fast_kernels::{Kernels, Workspace};
+use mnist_fast_kernels::{Kernels, LabelSmoothing, Workspace};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -247,6 +247,15 @@ impl Trainer {
             worker.evaluation.target = Target::new(loss, evaluate::BLOCK, outputs);
         }
         Ok(self)
+    }
+
+    /// The same with smoothed labels, in training and evaluation alike, as in Keras.
+    pub fn with_label_smoothing(mut self, smoothing: LabelSmoothing) -> Self {
+        self.batch.smoothing = smoothing;
+        for worker in &mut self.workers {
+            worker.get_mut().expect("no thread is at work").evaluation.smoothing = smoothing;
+        }
+        self
     }
 
     /// The same with dropout after each hidden layer: a rate for each, from 0 to below 1.

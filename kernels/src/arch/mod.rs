@@ -34,7 +34,8 @@ macro_rules! stamp_table {
             softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::softmax;
             softmax_cross_entropy(call: CrossEntropy<'_>) = softmax::softmax_cross_entropy;
             log_softmax(x: MatRef<'_>, y: MatMut<'_>) = softmax::log_softmax;
-            soft_cross_entropy(call: SoftCrossEntropy<'_>) = softmax::soft_cross_entropy;
+            soft_cross_entropy(call: SoftCrossEntropy<'_>) = soft_labels::soft_cross_entropy;
+            smoothed_cross_entropy(call: CrossEntropy<'_>, smoothed: SmoothedF32) = soft_labels::smoothed_cross_entropy;
             binary_cross_entropy(call: BinaryCrossEntropy<'_>) = binary::binary_cross_entropy;
             row_sum(x: MatRef<'_>, to: &mut [f32]) = rows::sum;
             row_max(x: MatRef<'_>, to: &mut [f32]) = rows::max;
@@ -63,9 +64,10 @@ macro_rules! stamp_table {
         use $crate::gemm::pack;
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
-        use $crate::generic::{activation, compress, convert, dense, dropout, math, optimizer, probe, relu, rows, softmax};
+        use $crate::generic::{activation, compress, convert, dense, dropout, math, optimizer, probe, relu, rows};
+        use $crate::generic::{soft_labels, softmax};
         use $crate::table::{AdamF32, DropoutF32, MomentumF32, RmsPropF32, SgdF32, Step};
-        use $crate::table::{BinaryCrossEntropy, CrossEntropy, SoftCrossEntropy, TransposeBytes};
+        use $crate::table::{BinaryCrossEntropy, CrossEntropy, SmoothedF32, SoftCrossEntropy, TransposeBytes};
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -240,6 +242,7 @@ macro_rules! stamp_table {
             softmax_cross_entropy,
             log_softmax,
             soft_cross_entropy,
+            smoothed_cross_entropy,
             binary_cross_entropy,
             row_sum,
             row_max,

@@ -10,7 +10,8 @@ use crate::Isa;
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate};
 use crate::generic::simd::{LANES, Simd};
 use crate::generic::{
-    self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, probe, rows, softmax,
+    self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, probe, rows,
+    soft_labels, softmax,
 };
 use crate::sparse::rows::{self as sparse, Rows, UpdateRows};
 use crate::sparse::terms::Terms;
@@ -221,7 +222,8 @@ pub(crate) static TABLE: Table = Table {
     softmax: |x, y| softmax::softmax(Portable, x, y),
     softmax_cross_entropy: |call| softmax::softmax_cross_entropy(Portable, call),
     log_softmax: |x, y| softmax::log_softmax(Portable, x, y),
-    soft_cross_entropy: |call| softmax::soft_cross_entropy(Portable, call),
+    soft_cross_entropy: |call| soft_labels::soft_cross_entropy(Portable, call),
+    smoothed_cross_entropy: |call, smoothed| soft_labels::smoothed_cross_entropy(Portable, call, smoothed),
     binary_cross_entropy: |call| binary_cross_entropy::binary_cross_entropy(Portable, call),
     row_sum: |x, to| rows::sum(Portable, x, to),
     row_max: |x, to| rows::max(Portable, x, to),

@@ -12,5 +12,6 @@ pub(crate) mod probe;
 pub(crate) mod relu;
 pub(crate) mod rows;
 pub(crate) mod simd;
+pub(crate) mod soft_labels;
 pub(crate) mod softmax;
 pub(crate) mod transpose;

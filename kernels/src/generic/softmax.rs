@@ -5,7 +5,7 @@
 
 use super::math::{exp, ln};
 use super::simd::{LANES, Simd};
-use crate::table::{CrossEntropy, NO_CLASS, SoftCrossEntropy};
+use crate::table::{CrossEntropy, NO_CLASS};
 use crate::view::{MatMut, MatRef};
 
 /// The largest element; NaN or not where the row holds one. An empty row gives -inf.
@@ -22,7 +22,7 @@ pub(super) fn row_max<S: Simd>(s: S, row: &[f32]) -> f32 {
 
 /// Writes `e^(x - max)` to `to` and returns the sum.
 #[inline(always)]
-fn exp_row<S: Simd>(s: S, row: &[f32], max: f32, to: &mut [f32]) -> f32 {
+pub(super) fn exp_row<S: Simd>(s: S, row: &[f32], max: f32, to: &mut [f32]) -> f32 {
     let max = s.splat(max);
     let mut sum = s.splat(0.0);
     for (x, to) in row.chunks(LANES).zip(to.chunks_mut(LANES)) {
@@ -94,7 +94,7 @@ fn gradient_row<S: Simd>(s: S, row: &mut [f32], sum: f32, label: usize, batch: S
 
 /// [`exp_row`] without its output.
 #[inline(always)]
-fn exp_sum<S: Simd>(s: S, row: &[f32], max: f32) -> f32 {
+pub(super) fn exp_sum<S: Simd>(s: S, row: &[f32], max: f32) -> f32 {
     let max = s.splat(max);
     let mut sum = s.splat(0.0);
     for x in row.chunks(LANES) {
@@ -128,67 +128,9 @@ pub(crate) fn log_softmax<S: Simd>(s: S, x: MatRef<'_>, mut y: MatMut<'_>) {
     }
 }
 
-/// [`softmax_cross_entropy`] with a distribution over the classes for each row.
-#[inline(always)]
-pub(crate) fn soft_cross_entropy<S: Simd>(s: S, mut call: SoftCrossEntropy<'_>) {
-    let batch = s.splat(call.batch);
-    // 16 rows at a time: their logarithms are one vector.
-    for first in (0..call.logits.rows()).step_by(LANES) {
-        let rows = LANES.min(call.logits.rows() - first);
-        let (mut maxima, mut sums) = ([0.0f32; LANES], [1.0f32; LANES]);
-        for k in 0..rows {
-            let i = first + k;
-            let (Some(row), Some(targets)) = (call.logits.row(i), call.targets.row(i)) else { continue };
-            let max = row_max(s, row);
-            maxima[k] = max;
-            call.predictions[i] = first_of(row, max);
-            sums[k] = match call.gradient.as_mut().and_then(|g| g.row_mut(i)) {
-                None => exp_sum(s, row, max),
-                Some(to) => {
-                    let sum = exp_row(s, row, max, to);
-                    soft_gradient_row(s, to, sum, targets, batch);
-                    sum
-                }
-            };
-        }
-        let mut ln_sums = [0.0f32; LANES];
-        s.store(&mut ln_sums, ln(s, s.load(&sums)));
-        for k in 0..rows {
-            let i = first + k;
-            let (Some(row), Some(targets)) = (call.logits.row(i), call.targets.row(i)) else { continue };
-            call.losses[i] = soft_loss(s, row, targets, maxima[k], ln_sums[k]);
-        }
-    }
-}
-
-/// The sum of `t (ln(sum) + (max - x))` where t is not zero.
-#[inline(always)]
-fn soft_loss<S: Simd>(s: S, row: &[f32], targets: &[f32], max: f32, ln_sum: f32) -> f32 {
-    let (max, ln_sum, zero) = (s.splat(max), s.splat(ln_sum), s.splat(0.0));
-    let mut sum = zero;
-    for (x, t) in row.chunks(LANES).zip(targets.chunks(LANES)) {
-        let (x, t) = (s.load(x), s.load(t));
-        let term = s.mul(t, s.add(ln_sum, s.sub(max, x)));
-        // Neither above nor below zero: a zero, which takes no part, or a NaN.
-        let term = s.select(s.gt(t, zero), term, s.select(s.lt(t, zero), term, t));
-        sum = s.add(sum, term);
-    }
-    s.fold_add(sum)
-}
-
-/// `(e / sum - t) / batch` in place.
-#[inline(always)]
-fn soft_gradient_row<S: Simd>(s: S, row: &mut [f32], sum: f32, targets: &[f32], batch: S::F) {
-    let divisor = s.splat(sum);
-    for (p, t) in row.chunks_mut(LANES).zip(targets.chunks(LANES)) {
-        let q = s.sub(s.div(s.load(p), divisor), s.load(t));
-        s.store(p, s.div(q, batch));
-    }
-}
-
 /// The first column that holds the maximum; [`NO_CLASS`] where the row holds a NaN.
 #[inline(always)]
-fn first_of(row: &[f32], max: f32) -> u32 {
+pub(super) fn first_of(row: &[f32], max: f32) -> u32 {
     let mut first = NO_CLASS;
     for (j, x) in row.iter().enumerate().rev() {
         if x.is_nan() {

@@ -5,6 +5,7 @@ mod convert;
 mod dense;
 mod dropout;
 mod gemm;
+mod label_smoothing;
 mod math;
 mod optimizer;
 mod packed;
@@ -23,6 +24,7 @@ use crate::{Error, Isa, reference};
 
 pub use dense::Activation;
 pub use dropout::Dropout;
+pub use label_smoothing::LabelSmoothing;
 pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
 pub use packed::PackedB;
 pub use split::split;

@@ -9,6 +9,30 @@ fn check_batch(batch: usize, rows: usize) -> Result<(), Error> {
     if batch > 0 { Ok(()) } else { Err(Error::Length { what: "batch", expected: rows.max(1), found: 0 }) }
 }
 
+/// A cross-entropy by labels whose arguments fit each other.
+pub(super) fn checked<'a>(
+    logits: MatRef<'a>,
+    labels: &'a [u32],
+    batch: usize,
+    gradient: Option<MatMut<'a>>,
+    losses: &'a mut [f32],
+    predictions: &'a mut [u32],
+) -> Result<CrossEntropy<'a>, Error> {
+    let (rows, classes) = logits.shape();
+    check_batch(batch, rows)?;
+    check_rows_are_contiguous("logits", logits)?;
+    check_len("labels", labels.len(), rows)?;
+    check_len("losses", losses.len(), rows)?;
+    check_len("predictions", predictions.len(), rows)?;
+    if let Some(gradient) = &gradient {
+        check_shape("gradient", gradient.shape(), logits.shape())?;
+    }
+    if let Some(index) = labels.iter().position(|label| *label as usize >= classes) {
+        return Err(Error::Label { index, label: labels[index], classes });
+    }
+    Ok(CrossEntropy { logits, labels, batch: batch as f32, gradient, losses, predictions })
+}
+
 impl Kernels {
     /// Softmax of each row: `y = e^(x - max) / sum`. X and Y have the same shape. The exponentials are [`Kernels::exp`]'s, the
     /// sum is in the 16 lanes of [`Kernels::row_sum`]. (Blanchard, Higham and Higham, "Accurately computing the log-sum-exp and
@@ -102,19 +126,7 @@ impl Kernels {
         losses: &mut [f32],
         predictions: &mut [u32],
     ) -> Result<(), Error> {
-        let (rows, classes) = logits.shape();
-        check_batch(batch, rows)?;
-        check_rows_are_contiguous("logits", logits)?;
-        check_len("labels", labels.len(), rows)?;
-        check_len("losses", losses.len(), rows)?;
-        check_len("predictions", predictions.len(), rows)?;
-        if let Some(gradient) = &gradient {
-            check_shape("gradient", gradient.shape(), logits.shape())?;
-        }
-        if let Some(index) = labels.iter().position(|label| *label as usize >= classes) {
-            return Err(Error::Label { index, label: labels[index], classes });
-        }
-        let call = CrossEntropy { logits, labels, batch: batch as f32, gradient, losses, predictions };
+        let call = checked(logits, labels, batch, gradient, losses, predictions)?;
         // SAFETY: a table is only held where its ISA is available (`new`).
         unsafe { (self.table.softmax_cross_entropy)(call) };
         Ok(())

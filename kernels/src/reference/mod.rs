@@ -17,6 +17,7 @@ mod optimizer;
 mod probe;
 mod relu;
 mod rows;
+mod soft_labels;
 mod softmax;
 mod sparse;
 mod sqrt;
@@ -47,7 +48,8 @@ pub(crate) static TABLE: Table = Table {
     softmax: softmax::softmax,
     softmax_cross_entropy: softmax::softmax_cross_entropy,
     log_softmax: softmax::log_softmax,
-    soft_cross_entropy: softmax::soft_cross_entropy,
+    soft_cross_entropy: soft_labels::soft_cross_entropy,
+    smoothed_cross_entropy: soft_labels::smoothed_cross_entropy,
     binary_cross_entropy: binary_cross_entropy::binary_cross_entropy,
     row_sum: rows::sum,
     row_max: rows::max,

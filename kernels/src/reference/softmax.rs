@@ -1,7 +1,7 @@
 //! Softmax and its logarithm, softmax with cross-entropy, argmax.
 
 use super::{lanes, math};
-use crate::table::{CrossEntropy, NO_CLASS, SoftCrossEntropy};
+use crate::table::{CrossEntropy, NO_CLASS};
 use crate::view::{MatMut, MatRef};
 
 /// `y = e^(x - max) / sum`, row by row.
@@ -51,24 +51,6 @@ pub(super) fn log_softmax(x: MatRef<'_>, mut y: MatMut<'_>) {
     }
 }
 
-/// Loss: the sum of `t (ln(sum) + (max - x))` over the columns whose target t is not zero; gradient `(p - t) / batch`.
-pub(super) fn soft_cross_entropy(mut call: SoftCrossEntropy<'_>) {
-    for i in 0..call.logits.rows() {
-        let (Some(row), Some(targets)) = (call.logits.row(i), call.targets.row(i)) else { continue };
-        let max = lanes::max(row);
-        let sum = lanes::sum_of(row, |x| math::exp(x - max));
-        let ln_sum = math::ln(sum);
-        let term = |(x, t): (&f32, &f32)| if *t == 0.0 { 0.0 } else { t * (ln_sum + (max - x)) };
-        call.losses[i] = lanes::sum(row.iter().zip(targets).map(term));
-        call.predictions[i] = argmax_of(row);
-        if let Some(to) = call.gradient.as_mut().and_then(|g| g.row_mut(i)) {
-            for ((x, t), d) in row.iter().zip(targets).zip(to) {
-                *d = (math::exp(x - max) / sum - t) / call.batch;
-            }
-        }
-    }
-}
-
 /// The first column of each row's maximum.
 pub(super) fn argmax(x: MatRef<'_>, to: &mut [u32]) {
     for (i, class) in to.iter_mut().enumerate() {
@@ -76,7 +58,7 @@ pub(super) fn argmax(x: MatRef<'_>, to: &mut [u32]) {
     }
 }
 
-fn argmax_of(row: &[f32]) -> u32 {
+pub(super) fn argmax_of(row: &[f32]) -> u32 {
     if row.iter().any(|x| x.is_nan()) {
         return NO_CLASS;
     }
