@@ -52,6 +52,19 @@ pub fn verdict(losses: &[(f64, f64)]) -> Option<String> {
     })
 }
 
+/// The same where the weights of that epoch are the result, out of up to `epochs`.
+pub fn best_kept(losses: &[(f64, f64)], epochs: usize) -> Option<String> {
+    let best = best(losses.iter().map(|epoch| epoch.1))?;
+    let (number, lowest, last) = (best + 1, losses[best].1, losses.len());
+    let head =
+        format!("validation loss was lowest after epoch {number} ({lowest:.4}), whose weights these are");
+    Some(match last - number {
+        0 => format!("{head}: more epochs may help"),
+        later if last == epochs => format!("{head}; {later} more of all {epochs} brought no lower one"),
+        later => format!("{head}; stopped after epoch {last}, {later} without a lower one"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +80,19 @@ mod tests {
         says(&[(0.3, 0.2), (0.1, 0.1), (0.01, 0.2)], "epoch 2 (0.1000) and is 0.2000 now, while");
         says(&[(0.3, 0.2), (0.1, 0.1), (0.01, 0.2)], "--epochs 2");
         says(&[(0.3, 0.2), (0.1, 0.1), (0.09, 0.101)], "no overfitting");
+    }
+
+    #[test]
+    fn the_best_epochs_weights_are_named() {
+        let losses = [(0.3, 0.2), (0.1, 0.1), (0.01, 0.2)];
+        let head = "validation loss was lowest after epoch 2 (0.1000), whose weights these are";
+        let says = |losses: &[(f64, f64)], epochs, rest: &str| {
+            assert_eq!(best_kept(losses, epochs), Some(format!("{head}{rest}")));
+        };
+        assert_eq!(best_kept(&[], 3), None);
+        says(&losses[..2], 2, ": more epochs may help");
+        says(&losses, 3, "; 1 more of all 3 brought no lower one");
+        says(&losses, 9, "; stopped after epoch 3, 1 without a lower one");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Keeps a run's state while it trains: checkpoints when they are due, the best model, and an end in time when a signal asks for it.
+//! Keeps a run's state while it trains: its course, checkpoints when they are due, the best model, and an end in time when a signal
+//! asks for it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,12 +14,14 @@ use mnist_fast::{Error, Result};
 use serde_json::Value;
 
 use super::checkpoint::{Every, Request, identity};
+use super::course::Course;
 use super::interrupt;
 use crate::output::warning;
 
-/// Keeps a run's state, if that was asked for; otherwise it only lets the trainer train.
+/// Keeps a run's course, and its state in a folder if that was asked for.
 pub(crate) struct Keeper {
     state: Option<State>,
+    course: Course,
     /// Where the epoch that the run goes on in is, and how long that took.
     under_way: (Partial, f64),
     first_epoch: usize,
@@ -33,8 +36,6 @@ struct State {
     steps: usize,
     class_names: Option<Vec<String>>,
     resumed: bool,
-    history: Vec<Epoch>,
-    best: Option<(usize, Network)>,
     /// The epoch of the best model in the folder, 0 where there is none. It was better than those before it, and comes again.
     best_kept: usize,
     /// Why the last checkpoint could not be written.
@@ -43,15 +44,21 @@ struct State {
 
 impl Keeper {
     /// Before the first step: makes the folder of a new run, or puts the trainer where the run was. `run` is what `request`
-    /// says it is; `epochs` are of `steps` steps each.
+    /// says it is; `epochs` are of `steps` steps each, and end after `patience` of them as [`Course`] says.
     pub(crate) fn start(
         request: Request,
         run: Option<Run>,
+        patience: Option<usize>,
         trainer: &mut Trainer,
         (epochs, steps): (usize, usize),
         class_names: Option<&[String]>,
     ) -> Result<Self> {
-        let mut keeper = Keeper { state: None, under_way: (Partial::default(), 0.0), first_epoch: 1 };
+        let mut keeper = Keeper {
+            state: None,
+            course: Course::new(patience),
+            under_way: (Partial::default(), 0.0),
+            first_epoch: 1,
+        };
         let (folder, checkpoint, every, resumed) = match request {
             Request::Nothing => return Ok(keeper),
             Request::New { path, every, .. } => (Folder::create(&path)?, None, every, false),
@@ -59,6 +66,7 @@ impl Keeper {
                 (folder, resumed.map(|r| r.checkpoint), every, true)
             }
         };
+        keeper.course.keeps_best = true;
         let mut state = State {
             folder,
             run: run.expect("whoever asks for it has a run"),
@@ -67,8 +75,6 @@ impl Keeper {
             steps,
             class_names: class_names.map(<[String]>::to_vec),
             resumed,
-            history: vec![],
-            best: None,
             best_kept: 0,
             failure: None,
         };
@@ -89,11 +95,11 @@ impl Keeper {
                     .set_state(&optimizer, taken)
                     .map_err(|error| strange(&format!("does not fit: {error}")))?;
                 (keeper.under_way, keeper.first_epoch) = ((done, seconds), epoch);
-                (state.history, state.best) = (history, best);
+                (keeper.course.history, keeper.course.best) = (history, best);
                 state.best_kept = state.find_best();
-                state.keep_best()?;
+                state.keep_best(&keeper.course)?;
             }
-            None => state.keep(trainer, 1, (Partial::default(), 0.0))?,
+            None => state.keep(trainer, &keeper.course, 1, (Partial::default(), 0.0))?,
         }
         interrupt::watch();
         keeper.state = Some(state);
@@ -102,7 +108,18 @@ impl Keeper {
 
     /// The epochs that were done when the run went on.
     pub(crate) fn history(&self) -> &[Epoch] {
-        self.state.as_ref().map_or(&[], |state| &state.history)
+        &self.course.history
+    }
+
+    /// Whether no further epoch is to be trained, whatever their number.
+    pub(crate) fn is_over(&self) -> bool {
+        self.course.is_over()
+    }
+
+    /// The epoch whose weights are the result, and those, where they are not the last ones.
+    pub(crate) fn result(&self) -> Option<(usize, &Network)> {
+        let (epoch, network) = self.course.best.as_ref().filter(|_| self.course.patience.is_some())?;
+        Some((*epoch, network))
     }
 
     /// The first epoch of which there is something to do, which is beyond the last one, where there is none.
@@ -132,7 +149,7 @@ impl Keeper {
             seconds += start.elapsed().as_secs_f64();
             match &mut self.state {
                 Some(state) if done.steps < state.steps => {
-                    state.try_to_keep(trainer, epoch, (done, seconds));
+                    state.try_to_keep(trainer, &self.course, epoch, (done, seconds));
                     state.require_no_signal(epoch, done.steps)?;
                 }
                 _ => return Ok((done.sums, seconds)),
@@ -142,34 +159,28 @@ impl Keeper {
 
     /// After an epoch and its validation.
     pub(crate) fn epoch(&mut self, trainer: &Trainer, epoch: Epoch) -> Result<()> {
-        let Some(state) = &mut self.state else { return Ok(()) };
-        state.history.push(epoch);
-        let number = epoch.epoch;
-        if let Some(validation) = epoch.validation {
-            let lowest = state.best.as_ref().and_then(|(best, _)| state.history[best - 1].validation);
-            if lowest.is_none_or(|lowest| validation.loss() < lowest.loss()) {
-                state.best = Some((number, trainer.network().clone()));
-                if let Err(error) = state.keep_best() {
-                    warning(format_args!("{error}; the training goes on"));
-                    state.failure = Some(error);
-                }
-            }
+        let Keeper { state, course, .. } = self;
+        let (number, is_best) = (epoch.epoch, course.add(epoch, trainer.network()));
+        let Some(state) = state else { return Ok(()) };
+        if is_best && let Err(error) = state.keep_best(course) {
+            warning(format_args!("{error}; the training goes on"));
+            state.failure = Some(error);
         }
         let due = matches!(state.every, Every::Epochs(n) if number.is_multiple_of(n));
-        if due || number == state.epochs || state.is_due(number, state.steps) {
-            state.try_to_keep(trainer, number + 1, (Partial::default(), 0.0));
+        if due || number == state.epochs || course.is_over() || state.is_due(number, state.steps) {
+            state.try_to_keep(trainer, course, number + 1, (Partial::default(), 0.0));
         }
         state.require_no_signal(number + 1, 0)
     }
 
     /// What is in the folder, in words; or why the last state is not.
     pub(crate) fn finish(self) -> Result<Option<String>> {
-        let Some(State { folder, best, failure, .. }) = self.state else { return Ok(None) };
+        let Some(State { folder, failure, .. }) = self.state else { return Ok(None) };
         if let Some(error) = failure {
             return Err(error);
         }
         let mut line = format!("checkpoints are in {}", folder.path().display());
-        if let Some((epoch, _)) = best {
+        if let Some((epoch, _)) = self.course.best {
             line += &format!("; {} is the model after epoch {epoch}, the best one", folder.best().display());
         }
         Ok(Some(line))
@@ -183,23 +194,29 @@ impl State {
         matches!(self.every, Every::Steps(n) if of_all.is_multiple_of(n)) || interrupt::received().is_some()
     }
 
-    fn keep(&mut self, trainer: &Trainer, epoch: usize, (done, seconds): (Partial, f64)) -> Result<()> {
+    fn keep(
+        &mut self,
+        trainer: &Trainer,
+        course: &Course,
+        epoch: usize,
+        (done, seconds): (Partial, f64),
+    ) -> Result<()> {
         let checkpoint = Checkpoint {
             run: self.run.clone(),
             epoch,
             done,
             seconds,
-            history: self.history.clone(),
+            history: course.history.clone(),
             network: trainer.network().clone(),
             state: trainer.state(),
-            best: self.best.clone(),
+            best: course.best.clone(),
         };
         self.folder.keep(((epoch - 1) * self.steps + done.steps) as u64, &checkpoint)
     }
 
     /// Training does not end because a checkpoint cannot be written: that is told at the end again.
-    fn try_to_keep(&mut self, trainer: &Trainer, epoch: usize, under_way: (Partial, f64)) {
-        self.failure = self.keep(trainer, epoch, under_way).err();
+    fn try_to_keep(&mut self, trainer: &Trainer, course: &Course, epoch: usize, under_way: (Partial, f64)) {
+        self.failure = self.keep(trainer, course, epoch, under_way).err();
         if let Some(error) = &self.failure {
             warning(format_args!("{error}; the training goes on"));
         }
@@ -235,11 +252,11 @@ impl State {
     }
 
     /// Writes the best model, unless the one that is there is from later in the run, and so better.
-    fn keep_best(&mut self) -> Result<()> {
-        let Some((epoch, network)) = self.best.as_ref().filter(|(epoch, _)| *epoch > self.best_kept) else {
+    fn keep_best(&mut self, course: &Course) -> Result<()> {
+        let Some((epoch, network)) = course.best.as_ref().filter(|(epoch, _)| *epoch > self.best_kept) else {
             return Ok(());
         };
-        let loss = self.history[epoch - 1].validation.map(|validation| validation.loss());
+        let loss = course.history[epoch - 1].validation.map(|validation| validation.loss());
         let mut training: Value = serde_json::from_str(&self.run.config).expect("our own JSON");
         training["epoch"] = (*epoch).into();
         training["val_loss"] = loss.into();

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod checkpoint;
+mod course;
 mod data;
 mod engine;
 mod eval;

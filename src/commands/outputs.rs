@@ -252,7 +252,7 @@ fn clean(text: &str) -> String {
 }
 
 /// The settings in the order in which people think of them, then what else there is.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "data",
     "classes",
     "dataset_classes",
@@ -270,6 +270,7 @@ const ORDER: [&str; 20] = [
     "epsilon",
     "batch_size",
     "epochs",
+    "early_stop",
     "seed",
     "shuffle",
     "sparse",

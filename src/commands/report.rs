@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mnist_fast::dataset::Dataset;
-use mnist_fast::history::{Epoch, verdict};
+use mnist_fast::history::{Epoch, best_kept, verdict};
 use mnist_fast::metrics::Metrics;
 use mnist_fast::network::Network;
 use mnist_fast::train::Examples;
@@ -28,6 +28,8 @@ pub(crate) struct Report {
     classes: usize,
     /// The classes that were chosen, where not all are trained on.
     pub(crate) only: Option<String>,
+    /// The epoch whose weights are the result, where these are the best ones.
+    pub(crate) result: Option<usize>,
     /// Training and validation loss per epoch, for the closing words.
     losses: Vec<(f64, f64)>,
     /// The last training accuracy against that of guessing.
@@ -36,7 +38,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(style: Style, epochs: usize, classes: usize) -> Self {
-        Report { style, epochs, classes, only: None, losses: vec![], learned: true }
+        Report { style, epochs, classes, only: None, result: None, losses: vec![], learned: true }
     }
 
     /// Before the first epoch.
@@ -159,6 +161,7 @@ impl Report {
     /// What all epochs together say, in words.
     pub(crate) fn verdict(&self) -> Option<String> {
         match self.learned {
+            true if self.result.is_some() => best_kept(&self.losses, self.epochs),
             true => verdict(&self.losses),
             false => Some("the network has hardly learned anything: try another --lr".into()),
         }
@@ -183,7 +186,7 @@ impl Report {
                 .with("test_accuracy_ci95", interval.map(|(low, high)| vec![low, high]))
                 .with("weights_sha256", sha256)
                 .with("seconds", seconds);
-            return vec![end.finish()];
+            return vec![self.result.into_iter().fold(end, |end, epoch| end.with("epoch", epoch)).finish()];
         }
         let mut lines = vec![];
         if let (Some(test), Some((low, high))) = (test, interval) {

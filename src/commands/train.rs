@@ -20,6 +20,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp, Sgd};
 
 use super::checkpoint::{self, Identity, Request};
+use super::course;
 use super::data::{self, Picked, Source};
 use super::engine::{self, Engine};
 use super::explain::{EXPLAIN, Explained};
@@ -63,6 +64,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "(default 21)" },
+    course::EARLY_STOP,
     Opt { name: "--seed", value: "N", help: "keys initial weights, shuffles and dropout (default 42)" },
     Opt { name: "--no-shuffle", value: "", help: "visit the images in the file's order, as stored" },
     Opt {
@@ -97,6 +99,7 @@ struct Plan {
     optimizer: Optimizer,
     batch_size: usize,
     epochs: usize,
+    early_stop: Option<usize>,
     seed: u64,
     shuffle: bool,
     init: Option<PathBuf>,
@@ -130,6 +133,11 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let validation = Some(picked_validation.examples()).filter(|part| !part.is_empty());
     let test = picked_test.as_ref().map(Picked::examples).filter(|part| !part.is_empty());
     let classes = chosen.as_ref().map_or(data.classes, Chosen::len);
+    if plan.early_stop.is_some() && validation.is_none() {
+        return Err(Error::usage(
+            "--early-stop goes by validation loss; hold images out with --validation N",
+        ));
+    }
     let chosen_names = chosen.as_ref().map(|chosen| chosen.names(data.class_names.as_ref()));
     if let Some(names) = &chosen_names {
         require_every_class(names, train)?;
@@ -179,7 +187,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         &network,
         config(),
     ))?;
-    let training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
+    let mut training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
     let mut trainer = trainer.with_label_smoothing(plan.smoothing);
@@ -188,7 +196,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     let steps = train.len().div_ceil(settings.batch_size);
     let names = chosen_names.as_deref().or(data.class_names.as_deref());
-    let mut keeper = Keeper::start(request, kept, &mut trainer, (plan.epochs, steps), names)?;
+    let mut keeper =
+        Keeper::start(request, kept, plan.early_stop, &mut trainer, (plan.epochs, steps), names)?;
     pipe.print(keeper.resumed().map_or(vec![], |place| report.resumed(place)))?;
     outputs.start()?;
     for epoch in keeper.history() {
@@ -197,6 +206,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     trainer.reserve(train.len(), validation.map_or(0, |v| v.len()).max(test.map_or(0, |t| t.len())));
     for epoch in keeper.first_epoch()..=plan.epochs {
+        if keeper.is_over() {
+            break;
+        }
         let label = format!("Epoch {epoch}/{}", plan.epochs);
         let bar = Progress::start(plan.style == Style::Text, label, trainer.steps_done(), steps);
         let (metrics, train_seconds) = keeper.train_epoch(&mut trainer, train, epoch)?;
@@ -211,6 +223,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         keeper.epoch(&trainer, epoch)?;
     }
     let last = (plan.epochs, train.len().div_ceil(settings.batch_size));
+    if let Some((epoch, network)) = keeper.result() {
+        trainer.set_network(network.clone())?;
+        (report.result, training["epoch"]) = (Some(epoch), epoch.into());
+    }
     let tested = test.map(|examples| plan.evaluate(&mut trainer, examples, last)).transpose()?;
     let sha256 = trainer.network().sha256();
     if let Some(path) = &plan.save {
@@ -332,6 +348,7 @@ impl Plan {
             optimizer,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
+            early_stop: course::parse_early_stop(&mut args)?,
             seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
             shuffle,
             init: args.path("--init")?,
@@ -472,6 +489,7 @@ impl Plan {
         let config = config
             .with("batch_size", self.batch_size)
             .with("epochs", self.epochs)
+            .with("early_stop", self.early_stop)
             .with("seed", self.seed)
             .with("shuffle", self.shuffle)
             .with("init", self.init.as_ref().map(|path| path.to_string_lossy().into_owned()))

@@ -308,6 +308,19 @@ impl Trainer {
         &self.network
     }
 
+    /// Goes on with other weights: those of a network of the same layers.
+    ///
+    /// # Errors
+    /// Where the layers differ.
+    pub fn set_network(&mut self, network: Network) -> Result<()> {
+        let layers = |network: &Network| (network.inputs(), network.hidden(), network.outputs());
+        if layers(&network) != layers(&self.network) || network.activations() != self.network.activations() {
+            return Err(Error::failed("the network has other layers than the one in training"));
+        }
+        self.network = network;
+        Ok(())
+    }
+
     /// Trains on every example once. Epochs count from 1. Loss and accuracy are means over the epoch while the
     /// weights move, as Keras reports them.
     ///
