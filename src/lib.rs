@@ -35,6 +35,8 @@ pub mod predict;
 pub mod random;
 pub mod report;
 pub mod roofline;
+mod scalar;
+pub mod schedule;
 pub mod shared;
 pub mod statistics;
 pub mod svg;

@@ -1,5 +1,6 @@
 //! Formulas that need no network give what Keras gives; `fixtures/README.md` says what was recorded.
 
+use mnist_fast::schedule::{Schedule, Shape};
 use mnist_fast_kernels::{Isa, Kernels, LabelSmoothing, MatMut, MatRef};
 use serde_json::Value;
 
@@ -49,5 +50,21 @@ fn losses_of_smoothed_labels() {
             close(&format!("losses of {what}"), &losses, &numbers(&case, "losses"), 2e-6);
             close(&format!("gradients of {what}"), &gradient, &numbers(&case, "gradient"), 1e-7);
         }
+    }
+}
+
+/// Keras computes in f32; ours in f64, so the bounds are Keras' own rounding.
+#[test]
+fn learning_rates_by_step() {
+    for case in fixture("schedules") {
+        let number = |name: &str| case[name].as_f64().unwrap();
+        let shape = match case["name"].as_str().unwrap() {
+            "cosine" => Shape::Cosine { steps: number("steps") as u64, last: number("final") },
+            "step" => Shape::Step { every: number("every") as u64, factor: number("factor") },
+            other => panic!("{other}"),
+        };
+        let schedule = Schedule { shape, warmup: case["warmup"].as_u64().unwrap_or(0) };
+        let found: Vec<f32> = (0..).take(40).map(|t| schedule.rate(number("lr"), t) as f32).collect();
+        close(&format!("rates of {schedule:?}"), &found, &numbers(&case, "rates"), 1e-9);
     }
 }

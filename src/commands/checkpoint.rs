@@ -63,7 +63,7 @@ pub(crate) fn identity(config: &str) -> Option<Identity> {
     Some(settings)
 }
 
-/// When a checkpoint is due.
+/// A number of epochs or steps: when a checkpoint is due, how long a warm-up takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Every {
     Epochs(usize),
@@ -71,13 +71,23 @@ pub(crate) enum Every {
 }
 
 impl Every {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let n = text[..digits].parse().ok().filter(|n| *n > 0)?;
         match text[digits..].trim_start() {
             "" | "epoch" | "epochs" => Some(Every::Epochs(n)),
             "step" | "steps" => Some(Every::Steps(n)),
             _ => None,
+        }
+    }
+}
+
+impl Every {
+    /// The same in steps, of which an epoch has `per_epoch`.
+    pub(crate) fn steps(self, per_epoch: usize) -> u64 {
+        match self {
+            Every::Epochs(n) => (n as u64).saturating_mul(per_epoch as u64),
+            Every::Steps(n) => n as u64,
         }
     }
 }

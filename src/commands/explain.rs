@@ -5,9 +5,11 @@ use std::path::Path;
 use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
+use mnist_fast::schedule::Schedule;
 use mnist_fast::train::Optimizer;
 use mnist_fast_kernels::{Epsilon, LabelSmoothing};
 
+use super::schedule;
 use crate::args::Opt;
 
 pub(crate) const EXPLAIN: Opt = Opt {
@@ -24,6 +26,7 @@ pub(crate) struct Explained<'a> {
     /// A rate for each hidden layer, where there is dropout.
     pub(crate) dropout: Option<&'a [f64]>,
     pub(crate) optimizer: &'a Optimizer,
+    pub(crate) schedule: &'a Schedule,
     /// Where the initial weights come from, if from a file.
     pub(crate) init: Option<&'a Path>,
 }
@@ -31,8 +34,10 @@ pub(crate) struct Explained<'a> {
 impl Explained<'_> {
     /// For the terminal.
     pub(crate) fn text(&self) -> String {
-        let parts = [self.forward(), self.loss(), self.optimizer(), self.weights()];
-        parts.join("\n\n")
+        let schedule = schedule::explained(self.schedule, self.optimizer.learning_rate());
+        let parts =
+            [Some(self.forward()), Some(self.loss()), Some(self.optimizer()), schedule, Some(self.weights())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 
     fn forward(&self) -> String {
@@ -200,7 +205,7 @@ fn activation(activation: Activation, n: usize) -> (String, &'static str) {
     }
 }
 
-fn with_sources(lines: Vec<String>, sources: &[&str]) -> String {
+pub(super) fn with_sources(lines: Vec<String>, sources: &[&str]) -> String {
     let sources = sources.iter().map(|source| format!("  [{source}]"));
     lines.into_iter().chain(sources).collect::<Vec<_>>().join("\n")
 }
@@ -223,7 +228,9 @@ mod tests {
         let network = network.with_activations(&activations).unwrap();
         let dropout = Some(dropout).filter(|rates| !rates.is_empty());
         let smoothing = LabelSmoothing::new(smoothing).unwrap();
-        Explained { network: &network, loss, smoothing, dropout, optimizer: &optimizer, init: None }.text()
+        let schedule = &Schedule::default();
+        let optimizer = &optimizer;
+        Explained { network: &network, loss, smoothing, dropout, optimizer, schedule, init: None }.text()
     }
 
     #[track_caller]

@@ -19,6 +19,7 @@ mod predict;
 mod progress;
 mod report;
 mod roofline;
+mod schedule;
 mod summary;
 mod train;
 

@@ -252,7 +252,7 @@ fn clean(text: &str) -> String {
 }
 
 /// The settings in the order in which people think of them, then what else there is.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 27] = [
     "data",
     "classes",
     "dataset_classes",
@@ -268,6 +268,12 @@ const ORDER: [&str; 21] = [
     "momentum",
     "rho",
     "epsilon",
+    "schedule",
+    "warmup",
+    "lr_drop_every",
+    "lr_factor",
+    "lr_first",
+    "lr_final",
     "batch_size",
     "epochs",
     "early_stop",

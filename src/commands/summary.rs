@@ -5,6 +5,7 @@ use std::path::Path;
 use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
+use mnist_fast::schedule::Schedule;
 use mnist_fast::train::Optimizer;
 use mnist_fast::{Result, model_file};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp};
@@ -71,6 +72,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         smoothing: LabelSmoothing::default(),
         dropout: None,
         optimizer: &Optimizer::RmsProp(RmsProp::default()),
+        schedule: &Schedule::default(),
         init: model.as_ref().map(Path::new),
     };
     output::line(format_args!("\n{}", explained.text()))

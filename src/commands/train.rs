@@ -29,6 +29,7 @@ use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
 use super::report::{Report, Style};
+use super::schedule;
 use crate::args::{Args, Opt, heading};
 use crate::output::{self, JsonLine, thousands};
 
@@ -62,6 +63,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     heading("Training"),
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
+    schedule::SCHEDULE,
+    schedule::WARMUP,
+    schedule::DROP_EVERY,
+    schedule::FACTOR,
+    schedule::FIRST,
+    schedule::FINAL,
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "(default 21)" },
     course::EARLY_STOP,
@@ -97,6 +104,7 @@ struct Plan {
     dropout: Option<Vec<f64>>,
     smoothing: LabelSmoothing,
     optimizer: Optimizer,
+    schedule: schedule::Asked,
     batch_size: usize,
     epochs: usize,
     early_stop: Option<usize>,
@@ -145,10 +153,12 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let network = request.network(&data, classes)?.map_or_else(|| plan.network(&data, classes), Ok)?;
     let dropout = plan.dropout(&network)?;
     let loss = plan.loss(&network);
+    let steps = train.len().div_ceil(plan.batch_size);
+    let schedule = plan.schedule.schedule(plan.optimizer.learning_rate(), plan.epochs, steps)?;
     if plan.explain {
         let (dropout, smoothing, init) = (dropout.as_deref(), plan.smoothing, plan.init.as_deref());
-        let optimizer = &plan.optimizer;
-        let explained = Explained { network: &network, loss, smoothing, dropout, optimizer, init };
+        let (optimizer, schedule) = (&plan.optimizer, &schedule);
+        let explained = Explained { network: &network, loss, smoothing, dropout, optimizer, schedule, init };
         return output::line(explained.text());
     }
     // A thread beyond the batch would have no image.
@@ -190,11 +200,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let mut training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
-    let mut trainer = trainer.with_label_smoothing(plan.smoothing);
+    let mut trainer = trainer.with_label_smoothing(plan.smoothing).with_schedule(schedule);
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
     }
-    let steps = train.len().div_ceil(settings.batch_size);
     let names = chosen_names.as_deref().or(data.class_names.as_deref());
     let mut keeper =
         Keeper::start(request, kept, plan.early_stop, &mut trainer, (plan.epochs, steps), names)?;
@@ -222,7 +231,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         pipe.print(report.epoch(&epoch))?;
         keeper.epoch(&trainer, epoch)?;
     }
-    let last = (plan.epochs, train.len().div_ceil(settings.batch_size));
+    let last = (plan.epochs, steps);
     if let Some((epoch, network)) = keeper.result() {
         trainer.set_network(network.clone())?;
         (report.result, training["epoch"]) = (Some(epoch), epoch.into());
@@ -346,6 +355,7 @@ impl Plan {
             dropout: network::parse_dropout(&mut args)?,
             smoothing: network::parse_label_smoothing(&mut args)?,
             optimizer,
+            schedule: schedule::Asked::parse(&mut args)?,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
             early_stop: course::parse_early_stop(&mut args)?,
@@ -407,7 +417,7 @@ impl Plan {
         Err(Error::failed(format!(
             "the loss is {} after epoch {epoch}, step {step}, at learning rate {:?}; try a smaller --lr",
             metrics.loss(),
-            self.optimizer.learning_rate()
+            trainer.learning_rate()
         )))
     }
 
@@ -481,6 +491,7 @@ impl Plan {
                 .with("rho", rule.rho)
                 .with("epsilon", rule.epsilon),
         };
+        let config = self.schedule.record(config, self.optimizer.learning_rate());
         let sparse = match self.engine.sparse {
             None => "auto",
             Some(true) => "always",

@@ -23,6 +23,7 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::network::{Layer, Network};
 use crate::random;
+use crate::schedule::Schedule;
 use crate::shared::{SharedBuffer, SharedMatrix};
 use crate::team::Team;
 use activations::Activations;
@@ -119,6 +120,7 @@ pub struct Trainer {
     kernels: Kernels,
     team: Team,
     settings: Settings,
+    schedule: Schedule,
     /// Steps taken so far, in all epochs.
     iteration: u64,
     network: Network,
@@ -221,6 +223,7 @@ impl Trainer {
             kernels,
             team,
             settings,
+            schedule: Schedule::default(),
             iteration: 0,
             network,
         })
@@ -256,6 +259,16 @@ impl Trainer {
             worker.get_mut().expect("no thread is at work").evaluation.smoothing = smoothing;
         }
         self
+    }
+
+    /// The same with a learning rate that is not constant.
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Trainer { schedule, ..self }
+    }
+
+    /// The learning rate of the last step, or of the first one to be.
+    pub fn learning_rate(&self) -> f64 {
+        self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration.saturating_sub(1))
     }
 
     /// The same with dropout after each hidden layer: a rate for each, from 0 to below 1.
@@ -359,7 +372,8 @@ impl Trainer {
             self.batch.moment = [done.steps as u32, epoch as u32];
             done.steps += 1;
             let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
-            let rule = self.settings.optimizer.at(self.iteration);
+            let rate = self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration);
+            let rule = self.settings.optimizer.with_learning_rate(rate).at(self.iteration);
             let batch = self.step(&rule, examples, images, next.unwrap_or(&[]));
             self.iteration += 1;
             self.team.lap();
@@ -370,7 +384,7 @@ impl Trainer {
                     "the loss became {} in epoch {epoch}, step {}, at learning rate {:?}; try a smaller --lr",
                     batch.loss(),
                     done.steps,
-                    self.settings.optimizer.learning_rate()
+                    self.learning_rate()
                 )));
                 break;
             }
