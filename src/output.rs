@@ -31,6 +31,16 @@ pub(crate) fn stderr(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// A word as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%\\".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// One JSON object on one line, its members in the order given.
 #[derive(Clone)]
 pub(crate) struct JsonLine(String);

@@ -11,6 +11,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::Isa;
 use serde_json::{Map, Value};
 
+use super::repeat::{ARGUMENTS, LIKE, PRINT_COMMAND};
 use super::train::OPTIONS;
 use crate::args::{Args, Given, Opt};
 use crate::output::{self, warning};
@@ -32,7 +33,7 @@ pub(crate) const RESUME: Opt = Opt {
 };
 
 /// Options that change no bit of the result: a run may go on with others. Any other one is the run's.
-const FREE: [&str; 14] = [
+const FREE: [&str; 16] = [
     CHECKPOINT.name,
     EVERY.name,
     RESUME.name,
@@ -47,6 +48,8 @@ const FREE: [&str; 14] = [
     "--json",
     "--quiet",
     "--explain",
+    PRINT_COMMAND.name,
+    LIKE.name,
 ];
 /// Data is known by its hash: it may be elsewhere when a run goes on.
 const DATA: &str = "--data";
@@ -54,10 +57,10 @@ const DATA: &str = "--data";
 /// The settings by which a run is the one it is.
 pub(crate) type Identity = Map<String, Value>;
 
-/// Those of a configuration's JSON: all but where the data is and whether zeros are left out.
+/// Those of a configuration's JSON: all but where the data is, whether zeros are left out, and how all this was written.
 pub(crate) fn identity(config: &str) -> Option<Identity> {
     let mut settings: Identity = serde_json::from_str(config).ok()?;
-    for free in ["data", "sparse"] {
+    for free in ["data", "sparse", ARGUMENTS] {
         settings.remove(free);
     }
     Some(settings)
@@ -191,6 +194,11 @@ impl Request {
             }
         }
         Ok(())
+    }
+
+    /// Whether a run is to go on.
+    pub(crate) fn is_resume(&self) -> bool {
+        matches!(self, Request::Resume { .. })
     }
 
     fn resumed(&self) -> Option<&Resumed> {
@@ -327,7 +335,7 @@ impl Resumed {
     }
 }
 
-fn is_of_run(name: &str) -> bool {
+pub(crate) fn is_of_run(name: &str) -> bool {
     !FREE.contains(&name)
 }
 

@@ -1,7 +1,6 @@
 //! Keeps a run's state while it trains: its course, checkpoints when they are due, the best model, and an end in time when a signal
 //! asks for it.
 
-use std::path::Path;
 use std::time::Instant;
 
 use mnist_fast::checkpoint::{Checkpoint, Folder, Run};
@@ -16,7 +15,7 @@ use serde_json::Value;
 use super::checkpoint::{Every, Request, identity};
 use super::course::Course;
 use super::interrupt;
-use crate::output::warning;
+use crate::output::{quoted, warning};
 
 /// Keeps a run's course, and its state in a folder if that was asked for.
 pub(crate) struct Keeper {
@@ -229,7 +228,10 @@ impl State {
             (epoch, 0) => format!("after epoch {}", epoch - 1),
             (epoch, steps) => format!("after step {steps} of {} of epoch {epoch}", self.steps),
         };
-        let way = format!("mnist-fast train --resume {} goes on", quoted(self.folder.path()));
+        let way = format!(
+            "mnist-fast train --resume {} goes on",
+            quoted(&self.folder.path().display().to_string())
+        );
         Err(Error::interrupted(
             code,
             match &self.failure {
@@ -269,11 +271,4 @@ impl State {
         self.best_kept = *epoch;
         Ok(())
     }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%\\".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

@@ -17,6 +17,7 @@ mod network;
 mod outputs;
 mod predict;
 mod progress;
+mod repeat;
 mod report;
 mod roofline;
 mod schedule;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::data::Picked;
 use super::info;
 use super::log::Log;
+use super::repeat::{ARGUMENTS, command_line};
 use crate::args::{Args, Opt};
 use crate::output::{thousands, warning};
 
@@ -286,14 +287,21 @@ fn settings(training: Option<&Map<String, Value>>) -> Vec<(String, String)> {
     // A model file may be anybody's, and say anything.
     const ROWS_MAX: usize = 64;
     const VALUE_MAX: usize = 300;
+    const COMMAND_MAX: usize = 4000;
     let clipped = |text: &str| clean(&text.chars().take(VALUE_MAX).collect::<String>());
     let Some(training) = training else { return vec![] };
+    let command = training.get(ARGUMENTS).and_then(Value::as_array).map(|arguments| {
+        let line = command_line(arguments.iter().filter_map(Value::as_str));
+        ("command".to_owned(), clean(&line.chars().take(COMMAND_MAX).collect::<String>()))
+    });
     let rank = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
-    let mut all: Vec<_> = training.iter().filter(|(_, value)| !value.is_null()).collect();
+    let mut all: Vec<_> =
+        training.iter().filter(|(name, value)| !value.is_null() && *name != ARGUMENTS).collect();
     all.sort_by_key(|(name, _)| rank(name));
     all.into_iter()
         .take(ROWS_MAX)
         .map(|(name, value)| (clipped(&name.replace('_', " ")), clipped(&words(value))))
+        .chain(command)
         .collect()
 }
 

@@ -18,6 +18,7 @@ use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp, Sgd};
+use serde_json::{Map, Value};
 
 use super::checkpoint::{self, Identity, Request};
 use super::course;
@@ -28,6 +29,7 @@ use super::keeper::Keeper;
 use super::network::{self, Layers};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
+use super::repeat::{self, ARGUMENTS, LIKE, Like, PRINT_COMMAND};
 use super::report::{Report, Style};
 use super::schedule;
 use crate::args::{Args, Opt, heading};
@@ -83,6 +85,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     checkpoint::CHECKPOINT,
     checkpoint::EVERY,
     checkpoint::RESUME,
+    LIKE,
     heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     engine::ISA,
@@ -94,6 +97,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
     Opt { name: "--quiet", value: "", help: "print the result only" },
     EXPLAIN,
+    PRINT_COMMAND,
 ];
 
 /// What the options ask for, before the data is known.
@@ -116,11 +120,19 @@ struct Plan {
     engine: Engine,
     style: Style,
     explain: bool,
+    print_command: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
+    let (like, args) = Like::parse(args)?;
     let (request, args) = Request::parse(args)?;
+    if like.is_some() && request.is_resume() {
+        return Err(Error::usage(
+            "--like and --resume exclude each other: a run goes on with its own options",
+        ));
+    }
+    let given = args.clone().take(checkpoint::is_of_run)?;
     let mut plan = Plan::parse(args)?;
     if let Some(path) = &plan.save {
         model_file::check_target(path)?;
@@ -161,6 +173,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
         let explained = Explained { network: &network, loss, smoothing, dropout, optimizer, schedule, init };
         return output::line(explained.text());
     }
+    let from = if parts.validation_first { "first" } else { "last" };
+    let config = plan.config(&data, &network, chosen.as_ref(), (held_out, from))?;
+    let record: Map<String, Value> = serde_json::from_str(&config.clone().finish()).expect("our own JSON");
+    let arguments = repeat::in_force(&given, &record, plan.engine.kernels.isa());
+    if plan.print_command {
+        return output::line(repeat::command_line(arguments.iter().map(String::as_str)));
+    }
+    let config = || config.clone().with(ARGUMENTS, arguments.clone());
     // A thread beyond the batch would have no image.
     let threads = plan
         .engine
@@ -181,9 +201,6 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
     let mut report = Report::new(plan.style, plan.epochs, classes);
     report.only = chosen_names.as_ref().map(|names| names.join(", "));
-    let from = if parts.validation_first { "first" } else { "last" };
-    let config = plan.config(&data, &network, chosen.as_ref(), (held_out, from))?;
-    let config = || config.clone();
     let identity = |args| Plan::parse(args)?.identity(&data, &network);
     let kept = request.run(&data, plan.engine.kernels.isa(), config().finish(), identity)?;
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() || kept.is_some() };
@@ -197,7 +214,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         &network,
         config(),
     ))?;
-    let mut training: serde_json::Value = serde_json::from_str(&config().finish()).expect("our own JSON");
+    let mut training: Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
     let mut trainer = trainer.with_label_smoothing(plan.smoothing).with_schedule(schedule);
@@ -275,11 +292,17 @@ pub(crate) fn run(args: Args) -> Result<()> {
             weights_sha256: &sha256,
         })
     });
+    let likeness = like.as_ref().map_or(Ok(None), |like| like.compare(&sha256, plan.engine.kernels.isa()));
     // Whatever becomes of the files, the result is told.
     let (wrote, kept, failure) = match written.and_then(|lines| Ok((lines, keeper.finish()?))) {
         Ok((lines, kept)) => (lines, kept, None),
         Err(error) => (vec![], None, Some(error)),
     };
+    let (same, failure) = match likeness {
+        Ok(words) => (words, failure),
+        Err(error) => (None, failure.or(Some(error))),
+    };
+    let wrote = wrote.into_iter().chain(same).collect();
     pipe.print(report.end(tested, &sha256, seconds, plan.save.as_deref(), kept, wrote))?;
     failure.map_or(Ok(()), Err)
 }
@@ -331,8 +354,14 @@ impl Plan {
     fn parse(mut args: Args) -> Result<Plan> {
         let (json, quiet) = (args.switch("--json"), args.switch("--quiet"));
         let (shuffle, explain) = (!args.switch("--no-shuffle"), args.switch("--explain"));
+        let print_command = args.switch(PRINT_COMMAND.name);
         if explain && (json || quiet) {
             return Err(Error::usage("--explain prints a text; leave --json and --quiet out"));
+        }
+        if print_command && (json || quiet || explain) {
+            return Err(Error::usage(
+                "--print-command prints a command line; leave --json, --quiet and --explain out",
+            ));
         }
         let source = Source::parse(&mut args)?;
         let layers = Layers::parse(&mut args)?;
@@ -374,6 +403,7 @@ impl Plan {
                 (false, false) => Style::Text,
             },
             explain,
+            print_command,
         };
         args.finish(0)?;
         Ok(plan)

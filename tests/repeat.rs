@@ -1,0 +1,175 @@
+//! A run is repeated to the same bits by the command line that it prints and by the model file that it saves.
+
+mod mnist;
+mod program;
+mod scratch;
+
+use std::fs;
+use std::path::Path;
+
+use mnist_fast::model_file::{self, Model};
+use mnist_fast::network::Network;
+use program::{fails, folder, json, run, small_mnist, succeeds, text};
+use serde_json::Value;
+
+/// The options beside the data, each set with everything on that fits together.
+const SETS: [&str; 6] = [
+    "--epochs 1",
+    "--epochs 3 --batch-size 40 --hidden none --optimizer sgd --lr 0.1 --no-shuffle --seed 7",
+    "--epochs 2 --hidden 20,12 --activation tanh,relu --dropout 0.2,0.1 --label-smoothing 0.1 --schedule cosine --warmup 3steps",
+    "--epochs 4 --hidden 16 --loss categorical --early-stop 1 --schedule step --lr-drop-every 1 --lr-factor 0.3",
+    "--epochs 2 --hidden 16 --classes 3,8 --loss binary --schedule one-cycle --validation-split 0.25",
+    "--epochs 1 --hidden 16 --dropout 0.5 --validation 0",
+];
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// What a run ends with but for the time.
+fn end(arguments: &[&str]) -> Value {
+    let mut end = json(&succeeds(&[arguments, &["--json"]].concat())).pop().unwrap();
+    end.as_object_mut().unwrap().remove("seconds");
+    end
+}
+
+fn command(arguments: &[&str]) -> String {
+    let printed = succeeds(&[arguments, &["--print-command"]].concat());
+    printed.strip_suffix('\n').unwrap().to_owned()
+}
+
+#[test]
+fn the_printed_command_and_the_saved_model_repeat_the_run() {
+    let scratch = small_mnist(260, 60);
+    let data = folder(&scratch);
+    for (i, set) in SETS.iter().enumerate() {
+        let model = scratch.path(&format!("{i}.safetensors")).display().to_string();
+        let own = [&["train", "--data", &data][..], &words(set)].concat();
+        let expected = end(&[&own[..], &["--save", &model]].concat());
+        let printed = command(&own);
+        let repeated = words(&printed);
+        assert_eq!(repeated[0], "mnist-fast");
+        assert_eq!(end(&repeated[1..]), expected, "{printed}");
+        // It is whole: printed again it is the same, and in the model file too.
+        assert_eq!(command(&repeated[1..]), printed);
+        assert_eq!(command(&["train", "--like", &model]), printed);
+        for option in [
+            "--data",
+            "--hidden",
+            "--loss",
+            "--optimizer",
+            "--lr",
+            "--schedule",
+            "--batch-size",
+            "--epochs",
+            "--seed",
+        ] {
+            assert_eq!(repeated.iter().filter(|word| **word == option).count(), 1, "{option} in {printed}");
+        }
+        let like = ["train", "--like", &model, "--threads", "1", "--sparse", "never"];
+        assert_eq!(end(&like), expected, "{set}");
+        let words = succeeds(&like);
+        assert!(words.contains(&format!("the weights are those of {model}, to the bit")), "{words}");
+    }
+}
+
+#[test]
+fn other_options_replace_what_the_model_says() {
+    let scratch = small_mnist(260, 60);
+    let data = folder(&scratch);
+    let model = scratch.path("m.safetensors").display().to_string();
+    let set = words(
+        "--epochs 2 --hidden 16 --dropout 0.2 --schedule cosine --lr-final 1e-5 --optimizer sgd --lr 0.1",
+    );
+    let own = [&["train", "--data", &data][..], &set].concat();
+    succeeds(&[&own[..], &["--save", &model]].concat());
+    for (more, expected) in [
+        (
+            "--epochs 3",
+            "--epochs 3 --hidden 16 --dropout 0.2 --schedule cosine --lr-final 1e-5 --optimizer sgd --lr 0.1",
+        ),
+        (
+            "--hidden none",
+            "--epochs 2 --hidden none --schedule cosine --lr-final 1e-5 --optimizer sgd --lr 0.1",
+        ),
+        ("--schedule constant", "--epochs 2 --hidden 16 --dropout 0.2 --optimizer sgd --lr 0.1"),
+        ("--optimizer rmsprop", "--epochs 2 --hidden 16 --dropout 0.2 --schedule cosine --lr-final 1e-5"),
+        (
+            "--validation 9 --no-shuffle",
+            "--epochs 2 --hidden 16 --dropout 0.2 --schedule cosine --lr-final 1e-5 --optimizer sgd --lr 0.1 --validation 9 --no-shuffle",
+        ),
+    ] {
+        let like = [&["train", "--like", &model][..], &words(more)].concat();
+        assert_eq!(
+            command(&like),
+            command(&[&["train", "--data", &data][..], &words(expected)].concat()),
+            "{more}"
+        );
+        let out = succeeds(&like);
+        assert!(!out.contains("to the bit"), "another run is not compared: {out}");
+    }
+    // A run like it may keep checkpoints, and goes on from them as what it is.
+    let kept = scratch.path("run").display().to_string();
+    let expected = end(&own);
+    assert_eq!(end(&["train", "--like", &model, "--checkpoint", &kept]), expected);
+    assert_eq!(end(&["train", "--resume", &kept]), expected);
+    let best = scratch.path("run/best.safetensors").display().to_string();
+    assert_eq!(end(&["train", "--like", &best]), expected, "the run of its best model");
+}
+
+#[test]
+fn a_run_that_comes_to_other_weights_says_so() {
+    let scratch = small_mnist(260, 60);
+    let data = folder(&scratch);
+    let model = scratch.path("m.safetensors").display().to_string();
+    let own = ["train", "--data", &data, "--epochs", "1", "--hidden", "8"];
+    succeeds(&[&own[..], &["--save", &model]].concat());
+    let labels = scratch.path("data/train-labels-idx1-ubyte");
+    let mut bytes = fs::read(&labels).unwrap();
+    bytes[8] = (bytes[8] + 1) % 10; // the first label
+    fs::write(&labels, bytes).unwrap();
+    let output = run(&["train", "--like", &model]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("the weights are not those of") && error.contains("data or --init file"),
+        "{error}"
+    );
+    assert!(text(&output.stdout).contains("weights sha256"), "the result is told all the same");
+}
+
+#[test]
+fn what_cannot_be_repeated_is_one_sentence() {
+    let scratch = small_mnist(120, 20);
+    let data = folder(&scratch);
+    let plain = scratch.path("plain.safetensors").display().to_string();
+    let network = Network::glorot_uniform(&[784, 10], 1).unwrap();
+    model_file::save(Path::new(&plain), &Model { network, class_names: None, training: None }).unwrap();
+    let run = scratch.path("run").display().to_string();
+    let model = scratch.path("m.safetensors").display().to_string();
+    let own =
+        ["train", "--data", &data, "--epochs", "1", "--hidden", "8", "--checkpoint", &run, "--save", &model];
+    succeeds(&own);
+    for (code, arguments, part) in [
+        (1, &["--like", &plain][..], "does not say with which options"),
+        (1, &["--like", "absent.safetensors"], "absent.safetensors"),
+        (2, &["--like", &model, "--resume", &run], "--like and --resume exclude each other"),
+        (2, &["--print-command", "--json"], "--print-command prints a command line"),
+        (2, &["--print-command", "--explain"], "--quiet and --explain out"),
+        (2, &["--like", &model, "--lr-final", "0"], "--lr-final is for --schedule"),
+    ] {
+        let error = fails(code, &[&["train"], arguments].concat());
+        assert!(error.contains(part), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn the_report_has_the_command() {
+    let scratch = small_mnist(120, 20);
+    let data = folder(&scratch);
+    let page = scratch.path("r.html").display().to_string();
+    let own = ["train", "--data", &data, "--epochs", "1", "--hidden", "8"];
+    succeeds(&[&own[..], &["--report", &page]].concat());
+    let (html, printed) = (fs::read_to_string(&page).unwrap(), command(&own));
+    assert!(html.contains(&printed), "{printed}");
+}
