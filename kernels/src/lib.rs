@@ -41,6 +41,7 @@
 //! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw) |
 //! | elementary functions | [`exp`](Kernels::exp), [`ln`](Kernels::ln) |
 //! | pixels to floats | [`unit_from_u8`](Kernels::unit_from_u8), [`scale_u8`](Kernels::scale_u8) |
+//! | distorted images | [`warp_u8`](Kernels::warp_u8) by a [`Warp`], such as a random one of a [`Distortion`] |
 //! | measuring aids | the most that the CPU can do: [`probe_fma`](Kernels::probe_fma), [`probe_read`](Kernels::probe_read), [`probe_update`](Kernels::probe_update) |
 //!
 //! Around them: [`Isa`] names and detects instruction sets, [`Workspace`] is scratch memory for products, [`split`] shares
@@ -85,8 +86,8 @@ pub use csr::Csr;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{
-    Activation, Adam, AdamW, Dropout, Epsilon, GemmBlocks, GemmTile, Kernels, LabelSmoothing, Momentum,
-    PackedB, RmsProp, Sgd, split,
+    Activation, Adam, AdamW, Distortion, DistortionRange, Dropout, Epsilon, GemmBlocks, GemmTile, Kernels,
+    LabelSmoothing, Momentum, PackedB, RmsProp, Sgd, Warp, split,
 };
 pub use sparse_input::{ByteRows, Sparse};
 pub use table::NO_CLASS;

@@ -51,6 +51,7 @@ pub(crate) struct Table {
     pub(crate) transpose: unsafe fn(MatRef<'_>, MatMut<'_>),
     pub(crate) unit_from_u8: unsafe fn(&[u8], &mut [f32]),
     pub(crate) scale_u8: unsafe fn(&[u8], f32, f32, &mut [f32]),
+    pub(crate) warp_u8: unsafe fn(WarpBytes<'_>),
     pub(crate) exp: unsafe fn(&mut [f32]),
     pub(crate) ln: unsafe fn(&mut [f32]),
     /// Columns of C that a sparse product works on at a time.
@@ -143,6 +144,19 @@ pub(crate) struct TransposeBytes<'a> {
     pub(crate) columns: Range<usize>,
     pub(crate) to: &'a mut [u8],
     pub(crate) stride: usize,
+}
+
+/// An image read at other places.
+pub(crate) struct WarpBytes<'a> {
+    /// For each axis what a column and a row add to the place, and the place of the first pixel, in 65536ths of a pixel. No
+    /// place of this image overflows.
+    pub(crate) map: [[i32; 3]; 2],
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) from: &'a [u8],
+    pub(crate) to: &'a mut [u8],
+    /// As `Kernels::warp_room` says; its content does not matter.
+    pub(crate) room: &'a mut [u16],
 }
 
 /// Softmax, loss and gradient of one batch, or of a part of one.

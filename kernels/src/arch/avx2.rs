@@ -354,6 +354,36 @@ impl Simd for Avx2 {
         halves!(_mm256_xor_si256, a, b)
     }
     #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_mullo_epi32, a, b)
+    }
+    #[inline(always)]
+    fn min_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_min_epi32, a, b)
+    }
+    #[inline(always)]
+    fn max_i(self, a: Self::I, b: Self::I) -> Self::I {
+        halves!(_mm256_max_epi32, a, b)
+    }
+    #[inline(always)]
+    unsafe fn gather_pairs(self, table: *const u16, index: Self::I) -> Self::I {
+        with_token!([
+            _mm256_i32gather_epi32::<2>(table.cast(), index[0]),
+            _mm256_i32gather_epi32::<2>(table.cast(), index[1])
+        ])
+    }
+    #[inline(always)]
+    fn narrow_u8(self, a: Self::I) -> [u8; LANES] {
+        let mut bytes = [0; LANES];
+        with_token!({
+            // Packing works on each 128 bits alone, so its quarters are put in order between.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(a[0], a[1]));
+            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
+        });
+        bytes
+    }
+    #[inline(always)]
     fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {
         with_token!({
             let (m, mut high, mut low) = (_mm256_set1_epi32(m as i32), a, a);

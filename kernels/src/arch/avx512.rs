@@ -167,6 +167,28 @@ impl Simd for Avx512 {
         with_token!(_mm512_xor_si512(a, b))
     }
     #[inline(always)]
+    fn mul_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_mullo_epi32(a, b))
+    }
+    #[inline(always)]
+    fn min_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_min_epi32(a, b))
+    }
+    #[inline(always)]
+    fn max_i(self, a: __m512i, b: __m512i) -> __m512i {
+        with_token!(_mm512_max_epi32(a, b))
+    }
+    #[inline(always)]
+    unsafe fn gather_pairs(self, table: *const u16, index: __m512i) -> __m512i {
+        with_token!(_mm512_i32gather_epi32::<2>(index, table.cast()))
+    }
+    #[inline(always)]
+    fn narrow_u8(self, a: __m512i) -> [u8; LANES] {
+        let mut bytes = [0; LANES];
+        with_token!(_mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(a)));
+        bytes
+    }
+    #[inline(always)]
     fn mul_wide(self, a: __m512i, m: u32) -> (__m512i, __m512i) {
         with_token!({
             // The products of the even and of the odd lanes, 64 bits each.

@@ -52,6 +52,7 @@ macro_rules! stamp_table {
             transpose_u8(call: TransposeBytes<'_>) = transpose_bytes;
             unit_from_u8(bytes: &[u8], to: &mut [f32]) = convert::unit_from_u8;
             scale_u8(bytes: &[u8], scale: f32, shift: f32, to: &mut [f32]) = convert::scale_u8;
+            warp_u8(call: WarpBytes<'_>) = warp::warp_u8;
             exp(x: &mut [f32]) = math::exp_slice;
             ln(x: &mut [f32]) = math::ln_slice;
             probe_fma(rounds: u32) -> (u64, f32) = probe::fma;
@@ -65,8 +66,8 @@ macro_rules! stamp_table {
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
         use $crate::generic::binary_cross_entropy as binary;
         use $crate::generic::{activation, compress, convert, dense, dropout, math, optimizer, probe, relu, rows};
-        use $crate::generic::{soft_labels, softmax};
-        use $crate::table::{AdamF32, DropoutF32, MomentumF32, RmsPropF32, SgdF32, Step};
+        use $crate::generic::{soft_labels, softmax, warp};
+        use $crate::table::{AdamF32, DropoutF32, MomentumF32, RmsPropF32, SgdF32, Step, WarpBytes};
         use $crate::table::{BinaryCrossEntropy, CrossEntropy, SmoothedF32, SoftCrossEntropy, TransposeBytes};
         use $crate::view::{MatMut, MatRef};
 
@@ -261,6 +262,7 @@ macro_rules! stamp_table {
             transpose,
             unit_from_u8,
             scale_u8,
+            warp_u8,
             exp,
             ln,
             sparse_columns: ROWS.columns(),

@@ -264,6 +264,28 @@ impl Simd for Neon {
         quarters!(veorq_s32, a, b)
     }
     #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        quarters!(vmulq_s32, a, b)
+    }
+    #[inline(always)]
+    fn min_i(self, a: Self::I, b: Self::I) -> Self::I {
+        quarters!(vminq_s32, a, b)
+    }
+    #[inline(always)]
+    fn max_i(self, a: Self::I, b: Self::I) -> Self::I {
+        quarters!(vmaxq_s32, a, b)
+    }
+    #[inline(always)]
+    fn narrow_u8(self, a: Self::I) -> [u8; LANES] {
+        let mut bytes = [0; LANES];
+        with_token!({
+            let words = |i: usize| vcombine_s16(vmovn_s32(a[i]), vmovn_s32(a[i + 1]));
+            let both = vcombine_s8(vmovn_s16(words(0)), vmovn_s16(words(2)));
+            vst1q_u8(bytes.as_mut_ptr(), vreinterpretq_u8_s8(both));
+        });
+        bytes
+    }
+    #[inline(always)]
     fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {
         with_token!({
             let (mut high, mut low) = (a, a);

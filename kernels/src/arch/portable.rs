@@ -156,6 +156,10 @@ impl Simd for Portable {
         a | b
     }
     #[inline(always)]
+    fn mul_i(self, a: i32x16, b: i32x16) -> i32x16 {
+        a * b
+    }
+    #[inline(always)]
     fn shl<const N: u32>(self, a: i32x16) -> i32x16 {
         a << N
     }
@@ -244,6 +248,7 @@ pub(crate) static TABLE: Table = Table {
     transpose: |from, to| crate::gemm::pack::pack_columns(Portable, from, to),
     unit_from_u8: |bytes, to| convert::unit_from_u8(Portable, bytes, to),
     scale_u8: |bytes, scale, shift, to| convert::scale_u8(Portable, bytes, scale, shift, to),
+    warp_u8: |call| generic::warp::warp_u8(Portable, call),
     exp: |x| math::exp_slice(Portable, x),
     ln: |x| math::ln_slice(Portable, x),
     sparse_columns: ROWS.columns(),

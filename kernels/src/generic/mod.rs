@@ -15,3 +15,4 @@ pub(crate) mod simd;
 pub(crate) mod soft_labels;
 pub(crate) mod softmax;
 pub(crate) mod transpose;
+pub(crate) mod warp;

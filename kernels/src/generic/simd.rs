@@ -137,6 +137,45 @@ pub(crate) trait Simd: Copy {
     fn xor_i(self, a: Self::I, b: Self::I) -> Self::I {
         self.sub_i(self.or_i(a, b), self.and_i(a, b))
     }
+    /// The low halves of the products.
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The lesser, where the two are less than 2^31 apart.
+    #[inline(always)]
+    fn min_i(self, a: Self::I, b: Self::I) -> Self::I {
+        let difference = self.sub_i(a, b);
+        self.add_i(b, self.and_i(difference, self.shr::<31>(difference)))
+    }
+    /// The greater, where the two are less than 2^31 apart.
+    #[inline(always)]
+    fn max_i(self, a: Self::I, b: Self::I) -> Self::I {
+        let difference = self.sub_i(a, b);
+        self.sub_i(a, self.and_i(difference, self.shr::<31>(difference)))
+    }
+    /// For each lane the element at its index, and the one after that in the high half.
+    ///
+    /// # Safety
+    /// Those elements of `table` can be read.
+    #[inline(always)]
+    unsafe fn gather_pairs(self, table: *const u16, index: Self::I) -> Self::I {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes, self.float(index));
+        for lane in &mut lanes {
+            // SAFETY: as the caller vouches.
+            let (low, high) = unsafe {
+                let at = table.add(lane.to_bits() as usize);
+                (at.read(), at.add(1).read())
+            };
+            *lane = f32::from_bits(u32::from(low) | u32::from(high) << 16);
+        }
+        self.bits(self.load(&lanes))
+    }
+    /// The lanes as bytes; each is 0 to 255.
+    #[inline(always)]
+    fn narrow_u8(self, a: Self::I) -> [u8; LANES] {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes, self.float(a));
+        lanes.map(|lane| lane.to_bits() as u8)
+    }
     /// The high and the low halves of each unsigned product with `m`.
     #[inline(always)]
     fn mul_wide(self, a: Self::I, m: u32) -> (Self::I, Self::I) {

@@ -14,6 +14,7 @@ mod rows;
 mod softmax;
 mod sparse;
 mod split;
+mod warp;
 
 use core::fmt;
 
@@ -28,6 +29,7 @@ pub use label_smoothing::LabelSmoothing;
 pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
 pub use packed::PackedB;
 pub use split::split;
+pub use warp::{Distortion, DistortionRange, Warp};
 
 /// The kernels of one ISA. Holding one proves that this CPU can run them.
 ///

@@ -14,6 +14,7 @@ mod gemm;
 mod lanes;
 mod math;
 mod optimizer;
+pub(crate) mod philox;
 mod probe;
 mod relu;
 mod rows;
@@ -21,6 +22,7 @@ mod soft_labels;
 mod softmax;
 mod sparse;
 mod sqrt;
+mod warp;
 
 pub use fma::fma;
 
@@ -68,6 +70,7 @@ pub(crate) static TABLE: Table = Table {
     transpose: sparse::transpose,
     unit_from_u8: convert::unit_from_u8,
     scale_u8: convert::scale_u8,
+    warp_u8: warp::warp_u8,
     exp: math::exp_slice,
     ln: math::ln_slice,
     sparse_columns: 1,
