@@ -9,6 +9,7 @@ pub mod activation;
 mod affinity;
 pub mod args;
 pub mod atomic;
+pub mod augment;
 pub mod caches;
 pub mod checkpoint;
 pub mod confusion;

@@ -13,6 +13,7 @@ enum Stream {
     Init = 1,
     Shuffle = 2,
     Dropout = 3,
+    Augment = 4,
 }
 
 /// The generator at a position.
@@ -36,6 +37,11 @@ fn mix(z: u64) -> u64 {
 /// The key of the masks of layer `layer` (from 0), for a counter-based generator.
 pub fn dropout_key(seed: u64, layer: u64) -> u64 {
     mix([Stream::Dropout as u64, layer].into_iter().fold(seed, |state, word| mix(state) ^ word))
+}
+
+/// The key of distortions of images, for a counter-based generator.
+pub fn augment_key(seed: u64) -> u64 {
+    mix(mix(seed) ^ Stream::Augment as u64)
 }
 
 /// Uniform below `n`, without bias (Lemire, "Fast Random Integer Generation in an Interval", 2019).

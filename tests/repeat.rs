@@ -19,7 +19,7 @@ const SETS: [&str; 6] = [
     "--epochs 2 --hidden 20,12 --activation tanh,relu --dropout 0.2,0.1 --label-smoothing 0.1 --schedule cosine --warmup 3steps",
     "--epochs 4 --hidden 16 --loss categorical --early-stop 1 --schedule step --lr-drop-every 1 --lr-factor 0.3",
     "--epochs 2 --hidden 16 --classes 3,8 --loss binary --schedule one-cycle --validation-split 0.25",
-    "--epochs 1 --hidden 16 --dropout 0.5 --validation 0",
+    "--epochs 1 --hidden 16 --dropout 0.5 --validation 0 --augment affine --augment-rotate 7.5",
 ];
 
 fn words(text: &str) -> Vec<&str> {

@@ -7,9 +7,9 @@ use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::schedule::Schedule;
 use mnist_fast::train::Optimizer;
-use mnist_fast_kernels::{Epsilon, LabelSmoothing};
+use mnist_fast_kernels::{DistortionRange, Epsilon, LabelSmoothing};
 
-use super::schedule;
+use super::{augment, schedule};
 use crate::args::Opt;
 
 pub(crate) const EXPLAIN: Opt = Opt {
@@ -25,6 +25,8 @@ pub(crate) struct Explained<'a> {
     pub(crate) smoothing: LabelSmoothing,
     /// A rate for each hidden layer, where there is dropout.
     pub(crate) dropout: Option<&'a [f64]>,
+    /// How far training images are distorted, where they are.
+    pub(crate) augment: Option<&'a DistortionRange>,
     pub(crate) optimizer: &'a Optimizer,
     pub(crate) schedule: &'a Schedule,
     /// Where the initial weights come from, if from a file.
@@ -35,8 +37,15 @@ impl Explained<'_> {
     /// For the terminal.
     pub(crate) fn text(&self) -> String {
         let schedule = schedule::explained(self.schedule, self.optimizer.learning_rate());
-        let parts =
-            [Some(self.forward()), Some(self.loss()), Some(self.optimizer()), schedule, Some(self.weights())];
+        let augment = self.augment.map(augment::explain);
+        let parts = [
+            Some(self.forward()),
+            Some(self.loss()),
+            Some(self.optimizer()),
+            schedule,
+            Some(self.weights()),
+            augment,
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 
@@ -228,9 +237,10 @@ mod tests {
         let network = network.with_activations(&activations).unwrap();
         let dropout = Some(dropout).filter(|rates| !rates.is_empty());
         let smoothing = LabelSmoothing::new(smoothing).unwrap();
-        let schedule = &Schedule::default();
+        let (augment, schedule) = (None, &Schedule::default());
         let optimizer = &optimizer;
-        Explained { network: &network, loss, smoothing, dropout, optimizer, schedule, init: None }.text()
+        let init = None;
+        Explained { network: &network, loss, smoothing, dropout, augment, optimizer, schedule, init }.text()
     }
 
     #[track_caller]

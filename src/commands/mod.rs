@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod augment;
 mod checkpoint;
 mod course;
 mod data;

@@ -253,7 +253,7 @@ fn clean(text: &str) -> String {
 }
 
 /// The settings in the order in which people think of them, then what else there is.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 32] = [
     "data",
     "classes",
     "dataset_classes",
@@ -264,6 +264,11 @@ const ORDER: [&str; 27] = [
     "dropout",
     "loss",
     "label_smoothing",
+    "augment",
+    "augment_rotate",
+    "augment_scale",
+    "augment_shear",
+    "augment_shift",
     "optimizer",
     "lr",
     "momentum",

@@ -34,11 +34,12 @@ pub(crate) const LIKE: Opt = Opt {
 pub(crate) const ARGUMENTS: &str = "arguments";
 
 /// What else is no longer meant where an option is replaced.
-const DEPENDENTS: [(&str, &[&str]); 5] = [
+const DEPENDENTS: [(&str, &[&str]); 6] = [
     ("--validation", &["--validation-split"]),
     ("--validation-split", &["--validation"]),
     ("--optimizer", &["--lr"]),
     ("--schedule", &["--lr-drop-every", "--lr-factor", "--lr-first", "--lr-final"]),
+    ("--augment", &["--augment-rotate", "--augment-scale", "--augment-shear", "--augment-shift"]),
     // The file says what network there is.
     ("--init", &["--hidden", "--activation", "--loss"]),
 ];

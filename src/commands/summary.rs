@@ -71,6 +71,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         loss: layers.loss.unwrap_or(Loss::default_for(network.outputs())),
         smoothing: LabelSmoothing::default(),
         dropout: None,
+        augment: None,
         optimizer: &Optimizer::RmsProp(RmsProp::default()),
         schedule: &Schedule::default(),
         init: model.as_ref().map(Path::new),

@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use mnist_fast::activation::Activation;
+use mnist_fast::augment::distortion;
 use mnist_fast::dataset::{Chosen, Dataset};
 use mnist_fast::error::Kind;
 use mnist_fast::history::Epoch;
@@ -17,9 +18,10 @@ use mnist_fast::report::Names;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{LabelSmoothing, RmsProp, Sgd};
+use mnist_fast_kernels::{DistortionRange, LabelSmoothing, RmsProp, Sgd};
 use serde_json::{Map, Value};
 
+use super::augment;
 use super::checkpoint::{self, Identity, Request};
 use super::course;
 use super::data::{self, Picked, Source};
@@ -46,7 +48,8 @@ Usage: mnist-fast train [options]
   mnist-fast train --data ./my-digits --hidden 256   a folder of IDX files, another network
   mnist-fast train --hidden none --optimizer sgd     softmax regression
   mnist-fast train --classes 3,8 --loss binary       two classes, one sigmoid output
-  mnist-fast train --hidden 256 --dropout 0.2        dropout after the hidden layer";
+  mnist-fast train --hidden 256 --dropout 0.2        dropout after the hidden layer
+  mnist-fast train --augment affine                  images distorted anew in every epoch";
 
 pub(crate) const OPTIONS: &[Opt] = &[
     heading("Data"),
@@ -62,6 +65,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     network::LOSS,
     network::LABEL_SMOOTHING,
     network::DROPOUT,
+    heading("Augmentation"),
+    augment::AUGMENT,
+    augment::ROTATE,
+    augment::SCALE,
+    augment::SHEAR,
+    augment::SHIFT,
     heading("Training"),
     Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
     Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
@@ -74,7 +83,11 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "(default 21)" },
     course::EARLY_STOP,
-    Opt { name: "--seed", value: "N", help: "keys initial weights, shuffles and dropout (default 42)" },
+    Opt {
+        name: "--seed",
+        value: "N",
+        help: "keys all that is random: initial weights, shuffles, ... (default 42)",
+    },
     Opt { name: "--no-shuffle", value: "", help: "visit the images in the file's order, as stored" },
     Opt {
         name: "--init",
@@ -107,6 +120,7 @@ struct Plan {
     layers: Layers,
     dropout: Option<Vec<f64>>,
     smoothing: LabelSmoothing,
+    augment: Option<DistortionRange>,
     optimizer: Optimizer,
     schedule: schedule::Asked,
     batch_size: usize,
@@ -167,10 +181,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let loss = plan.loss(&network);
     let steps = train.len().div_ceil(plan.batch_size);
     let schedule = plan.schedule.schedule(plan.optimizer.learning_rate(), plan.epochs, steps)?;
+    if let Some(range) = plan.augment {
+        distortion(range, plan.seed, (data.rows, data.cols))?;
+    }
     if plan.explain {
         let (dropout, smoothing, init) = (dropout.as_deref(), plan.smoothing, plan.init.as_deref());
-        let (optimizer, schedule) = (&plan.optimizer, &schedule);
-        let explained = Explained { network: &network, loss, smoothing, dropout, optimizer, schedule, init };
+        let (augment, optimizer, schedule) = (plan.augment.as_ref(), &plan.optimizer, &schedule);
+        let explained =
+            Explained { network: &network, loss, smoothing, dropout, augment, optimizer, schedule, init };
         return output::line(explained.text());
     }
     let from = if parts.validation_first { "first" } else { "last" };
@@ -220,6 +238,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let mut trainer = trainer.with_label_smoothing(plan.smoothing).with_schedule(schedule);
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
+    }
+    if let Some(range) = plan.augment {
+        trainer = trainer.with_augmentation(range, (data.rows, data.cols))?;
     }
     let names = chosen_names.as_deref().or(data.class_names.as_deref());
     let mut keeper =
@@ -383,6 +404,7 @@ impl Plan {
             layers,
             dropout: network::parse_dropout(&mut args)?,
             smoothing: network::parse_label_smoothing(&mut args)?,
+            augment: augment::parse(&mut args)?,
             optimizer,
             schedule: schedule::Asked::parse(&mut args)?,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
@@ -538,6 +560,7 @@ impl Plan {
             .with("loss", self.loss(network).to_string());
         let config = config.with("dropout", self.dropout(network)?);
         let config = config.with("label_smoothing", Some(self.smoothing.rate()).filter(|rate| *rate > 0.0));
+        let config = augment::record(config, self.augment.as_ref());
         let config = config.with("classes", chosen.map(|chosen| chosen.labels().to_vec()));
         Ok(config.with("dataset_classes", data.classes))
     }

@@ -1,6 +1,7 @@
 //! Training: epochs of steps, each step a forward pass, a backward pass and an update, shared by a team.
 
 mod activations;
+mod augmented;
 mod dropout;
 mod evaluate;
 mod first;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::augment::Augmented;
 use crate::density;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -67,7 +69,7 @@ impl<'a> Examples<'a> {
     }
 
     /// The pixels of one image.
-    fn image(&self, i: usize) -> &'a [u8] {
+    pub(crate) fn image(&self, i: usize) -> &'a [u8] {
         let len = self.image_len();
         &self.images[i * len..(i + 1) * len]
     }
@@ -131,6 +133,8 @@ pub struct Trainer {
     workers: Vec<Mutex<Worker>>,
     /// Where zeros are left out.
     sparse: Option<Turned>,
+    /// Where images are distorted.
+    augmented: Option<Augmented>,
     order: Vec<u32>,
     evaluated: evaluate::Results,
     steps_done: Arc<AtomicUsize>,
@@ -216,6 +220,7 @@ impl Trainer {
             batch: Activations::new(&network, settings.batch_size),
             workers: (0..team.threads()).map(|_| worker()).collect(),
             sparse,
+            augmented: None,
             order: Vec::new(),
             evaluated: evaluate::Results::new(0),
             steps_done: Arc::default(),
@@ -374,7 +379,7 @@ impl Trainer {
             let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
             let rate = self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration);
             let rule = self.settings.optimizer.with_learning_rate(rate).at(self.iteration);
-            let batch = self.step(&rule, examples, images, next.unwrap_or(&[]));
+            let batch = self.augmented_step(&rule, examples, images, next.unwrap_or(&[]));
             self.iteration += 1;
             self.team.lap();
             self.steps_done.store(done.steps, Relaxed);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// What a thread does in a part of a step, or between steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Pixels of the batch to floats; dense input only.
+    /// Pixels of the batch to floats, with dense input only; and distorting images, where they are.
     Gather,
     /// The first layer forward.
     FirstForward,

@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
+use mnist_fast::augment::distortion;
 use mnist_fast::dataset::{Dataset, Split};
 use mnist_fast::draw::{self, Image, Tile};
 use mnist_fast::nearest::nearest;
 use mnist_fast::target::Target;
 use mnist_fast::{Error, Result};
+use mnist_fast_kernels::{Distortion, DistortionRange, Kernels};
 
+use super::super::augment;
 use super::super::data::Source;
+use crate::args::Args;
 use crate::output::{JsonLine, thousands};
 
 /// A part of the dataset after the split.
@@ -42,6 +46,31 @@ pub(super) struct Selection {
     pub(super) count: Option<usize>,
     /// As many as are shown without being asked for, if there are as many.
     pub(super) at_most: usize,
+    /// Each is followed by what training sees of it, if that was asked for.
+    pub(super) distorted: Option<Distorted>,
+}
+
+/// What training with a seed sees of an image in its first epochs.
+#[derive(Clone, Copy)]
+pub(super) struct Distorted {
+    range: DistortionRange,
+    seed: u64,
+    epochs: u32,
+}
+
+impl Distorted {
+    /// Reads the options; on a contact sheet there is a row for each image.
+    pub(super) fn parse(args: &mut Args, sheet: bool) -> Result<Option<Self>> {
+        let (range, seed) = (augment::parse(args)?, args.value("--seed", "a whole number below 2^64")?);
+        match (range, seed) {
+            (None, Some(_)) => Err(Error::usage("--seed is that of --augment; add it")),
+            (range, seed) => Ok(range.map(|range| Distorted {
+                range,
+                seed: seed.unwrap_or(42),
+                epochs: if sheet { 9 } else { 4 },
+            })),
+        }
+    }
 }
 
 /// The images that were chosen.
@@ -52,6 +81,14 @@ pub(super) struct Chosen<'a> {
     range: Range<usize>,
     /// Counted from the start of the range.
     indices: Vec<usize>,
+    distorted: Option<(Distortion, u32)>,
+}
+
+/// An image to show: one of the data, or as an epoch sees it.
+struct Shown<'a> {
+    index: usize,
+    epoch: Option<u32>,
+    pixels: Cow<'a, [u8]>,
 }
 
 const SHEET: Target = Target { what: "a contact sheet", example: "sheet.png" };
@@ -64,7 +101,7 @@ pub(super) fn check_target(path: &Path) -> Result<()> {
 impl Selection {
     /// What the overview shows.
     pub(super) const FIRST_THREE: Selection =
-        Selection { part: None, index: None, class: None, count: None, at_most: 3 };
+        Selection { part: None, index: None, class: None, count: None, at_most: 3, distorted: None };
 
     /// Looks the images up.
     pub(super) fn choose<'a>(&self, data: &'a Dataset, source: &Source) -> Result<Chosen<'a>> {
@@ -113,7 +150,10 @@ impl Selection {
                 found
             }
         };
-        Ok(Chosen { data, split, range, indices })
+        let distorted = self.distorted.map(|Distorted { range, seed, epochs }| {
+            Ok((distortion(range, seed, (data.rows, data.cols))?, epochs))
+        });
+        Ok(Chosen { data, split, range, indices, distorted: distorted.transpose()? })
     }
 }
 
@@ -143,8 +183,28 @@ impl Chosen<'_> {
         &self.split.images()[(self.range.start + index) * len..][..len]
     }
 
-    fn image(&self, index: usize) -> Image<'_> {
-        Image::new(self.pixels(index), self.split.rows(), self.split.cols())
+    fn image<'b>(&self, shown: &'b Shown<'_>) -> Image<'b> {
+        Image::new(&shown.pixels, self.split.rows(), self.split.cols())
+    }
+
+    fn shown(&self) -> Vec<Shown<'_>> {
+        let shape = (self.split.rows(), self.split.cols());
+        let mut room = vec![0; Kernels::warp_room(shape.0, shape.1)];
+        let mut all = vec![];
+        for index in self.indices.iter().copied() {
+            let from = self.pixels(index);
+            all.push(Shown { index, epoch: None, pixels: Cow::Borrowed(from) });
+            let Some((distortion, epochs)) = &self.distorted else { continue };
+            for epoch in 1..=*epochs {
+                let map = distortion.warp([index as u32, epoch], shape);
+                let mut to = vec![0; from.len()];
+                Kernels::best()
+                    .warp_u8(&map, shape, from, &mut to, &mut room)
+                    .expect("an image of this shape");
+                all.push(Shown { index, epoch: Some(epoch), pixels: Cow::Owned(to) });
+            }
+        }
+        all
     }
 
     fn label(&self, index: usize) -> u8 {
@@ -153,21 +213,27 @@ impl Chosen<'_> {
 
     /// Drawn for the terminal, each below its index and its class.
     pub(super) fn draw(&self) -> String {
-        let tile = |index: &usize| {
-            let label = self.label(*index);
+        let shown = self.shown();
+        let tiles = shown.iter().map(|shown| {
+            let label = self.label(shown.index);
             let class = match &self.data.class_names {
                 Some(names) => Cow::from(&names[usize::from(label)]),
                 None => Cow::from(label.to_string()),
             };
-            Tile { image: self.image(*index), caption: format!("#{index}: {class}") }
-        };
-        let tiles: Vec<Tile> = self.indices.iter().map(tile).collect();
+            let caption = match shown.epoch {
+                None => format!("#{}: {class}", shown.index),
+                Some(epoch) => format!("#{}, epoch {epoch}", shown.index),
+            };
+            Tile { image: self.image(shown), caption }
+        });
+        let tiles: Vec<Tile> = tiles.collect();
         draw::grid(&tiles, &draw::Options::of_stdout()).join("\n")
     }
 
     /// Writes the contact sheet.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
-        let images: Vec<Image> = self.indices.iter().map(|index| self.image(*index)).collect();
+        let shown = self.shown();
+        let images: Vec<Image> = shown.iter().map(|shown| self.image(shown)).collect();
         let (sheet, width, height) = draw::sheet(&images);
         SHEET.write(path, &draw::png::encode_grey(&sheet, width, height)?)
     }
@@ -175,7 +241,10 @@ impl Chosen<'_> {
     /// What to say after that.
     pub(super) fn saved(&self, path: &Path) -> String {
         let n = self.indices.len();
-        format!("saved {} image{} as {}", thousands(n), if n == 1 { "" } else { "s" }, path.display())
+        let images = format!("{} image{}", thousands(n), if n == 1 { "" } else { "s" });
+        let more =
+            self.distorted.map_or(String::new(), |(_, epochs)| format!(", each with {epochs} distortions,"));
+        format!("saved {images}{more} as {}", path.display())
     }
 
     /// Adds the images as numbers, or where they went.
@@ -183,7 +252,13 @@ impl Chosen<'_> {
         if let Some(path) = png {
             return line.with("png", path.to_string_lossy()).with("images", self.indices.len());
         }
-        let image = |index: &usize| serde_json::json!({ "index": index, "label": self.label(*index), "pixels": self.pixels(*index) });
-        line.with("images", self.indices.iter().map(image).collect::<Vec<_>>())
+        let image = |shown: &Shown<'_>| {
+            let mut image = serde_json::json!({ "index": shown.index, "label": self.label(shown.index), "pixels": shown.pixels });
+            if let Some(epoch) = shown.epoch {
+                image["epoch"] = epoch.into();
+            }
+            image
+        };
+        line.with("images", self.shown().iter().map(image).collect::<Vec<_>>())
     }
 }

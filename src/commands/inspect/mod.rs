@@ -9,11 +9,12 @@ use std::path::PathBuf;
 
 use mnist_fast::{Error, Result};
 
+use super::augment;
 use super::data::{self, Source};
 use super::train::at_least_one;
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine};
-use images::{Part, Selection};
+use images::{Distorted, Part, Selection};
 
 pub(crate) const USAGE: &str = "\
 Usage: mnist-fast inspect [options]
@@ -25,6 +26,7 @@ Usage: mnist-fast inspect [options]
   mnist-fast inspect --class 7 --images 5           the first sevens
   mnist-fast inspect --split test --index 0,8       two test images
   mnist-fast inspect --png sheet.png                a contact sheet of 100 images
+  mnist-fast inspect --augment affine               what training sees of three images
   mnist-fast inspect --list                         known datasets, and where they are
 
 What asks for images or labels alone shows them without the overview.";
@@ -43,7 +45,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--images",
         value: "N",
-        help: "draw N images (default 3, or 10 of a class, or 100 with --png)",
+        help: "draw N images (default 3, or 10 of a class, or 100 with --png; with\n--augment 10 and nine distortions of each)",
     },
     Opt { name: "--index", value: "LIST", help: "draw the images with these numbers, such as 0,8,15" },
     Opt { name: "--class", value: "NAME", help: "draw images of this class alone, by its number or name" },
@@ -56,6 +58,16 @@ pub(crate) const OPTIONS: &[Opt] = &[
         name: "--png",
         value: "FILE",
         help: "put the images onto a contact sheet in place of the terminal",
+    },
+    augment::AUGMENT,
+    augment::ROTATE,
+    augment::SCALE,
+    augment::SHEAR,
+    augment::SHIFT,
+    Opt {
+        name: "--seed",
+        value: "N",
+        help: "of the run whose distorted images are drawn, each after the image itself\n(default 42)",
     },
     Opt {
         name: "--labels",
@@ -117,13 +129,22 @@ impl Plan {
         if index.is_some() && (count.is_some() || class.is_some()) {
             return Err(Error::usage("--index names single images; leave out --images and --class"));
         }
+        let distorted = Distorted::parse(args, png.is_some())?;
+        let part = match (part, &distorted) {
+            (Some(Part::Validation | Part::Test), Some(_)) => {
+                return Err(Error::usage("--augment distorts training images only; give --split train"));
+            }
+            (_, Some(_)) => Some(Part::Train),
+            (part, None) => part,
+        };
         let asked = count.is_some() || index.is_some() || class.is_some() || part.is_some() || png.is_some();
         let at_most = match (&png, &class) {
+            (Some(_), _) if distorted.is_some() => 10,
             (Some(_), _) => 100,
             (None, Some(_)) => 10,
             (None, None) => 3,
         };
-        let selection = Selection { part, index, class, count, at_most };
+        let selection = Selection { part, index, class, count, at_most, distorted };
         Ok(Plan { source, labels, selection: asked.then_some(selection), png })
     }
 
