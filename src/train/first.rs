@@ -87,6 +87,33 @@ impl FirstLayer {
         (&self.panels[own], members, t % members)
     }
 
+    /// Whether every thread has panels of its own, which nobody else computes with.
+    pub(super) fn is_private(&self) -> bool {
+        self.groups == self.threads
+    }
+
+    /// The columns of thread `t`'s panels.
+    fn columns(&self, t: usize) -> Range<usize> {
+        let panels = self.place(t).0;
+        let end = |panel: &Panel| panel.columns.end;
+        panels.first().map_or(0, |panel| panel.columns.start)..panels.last().map_or(0, end)
+    }
+
+    /// The rows of layer `l`'s weights (not the first's) that thread `t` updates. Where panels are private, it is the second's
+    /// rows whose inputs are the thread's own columns of the first: others may be running the first layer forward by then.
+    pub(super) fn rows(&self, l: usize, t: usize, inputs: usize) -> Range<usize> {
+        if l == 1 && self.is_private() { self.columns(t) } else { split(inputs, 1, self.threads, t) }
+    }
+
+    /// The biases of layer `l` that thread `t` updates: of the first its own, where panels are private, else all of a layer.
+    pub(super) fn biases(&self, l: usize, t: usize, outputs: usize) -> Range<usize> {
+        match l == 0 && self.is_private() {
+            true => self.columns(t),
+            false if l % self.threads == t => 0..outputs,
+            false => 0..0,
+        }
+    }
+
     /// How many groups there are.
     pub(super) fn groups(&self) -> usize {
         self.groups

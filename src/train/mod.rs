@@ -371,6 +371,7 @@ impl Trainer {
         self.steps_done.store(done.steps, Relaxed);
         let batch_size = self.settings.batch_size;
         let mut result = Ok(());
+        let mut owed = None;
         self.begin();
         self.team.start_laps();
         for images in order.chunks(batch_size).skip(done.steps) {
@@ -379,7 +380,8 @@ impl Trainer {
             let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
             let rate = self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration);
             let rule = self.settings.optimizer.with_learning_rate(rate).at(self.iteration);
-            let batch = self.augmented_step(&rule, examples, images, next.unwrap_or(&[]));
+            let batch = self.any_step(owed, examples, images, next.unwrap_or(&[]));
+            owed = Some((rule, images));
             self.iteration += 1;
             self.team.lap();
             self.steps_done.store(done.steps, Relaxed);
@@ -397,6 +399,7 @@ impl Trainer {
                 break;
             }
         }
+        self.last_update(owed, examples);
         self.settle();
         self.order = order;
         self.phases.stop();
