@@ -29,6 +29,7 @@ pub mod mistakes;
 pub mod model_file;
 pub mod nearest;
 pub mod network;
+pub mod npz;
 pub mod optimizer;
 mod pace;
 pub mod picture;

@@ -9,13 +9,14 @@ mod bodies;
 #[test]
 fn the_corpora_hold() {
     type Target = (&'static str, fn(&[u8]));
-    let targets: [Target; 7] = [
+    let targets: [Target; 8] = [
         ("args", bodies::args),
         ("gemm", bodies::gemm),
         ("gz", bodies::gz),
         ("idx", bodies::idx),
         ("input", bodies::input),
         ("model", bodies::model),
+        ("npz", bodies::npz),
         ("picture", bodies::picture),
     ];
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use mnist_fast::activation::Activation;
-use mnist_fast::model_file::{Model, check_target, load, save};
+use mnist_fast::model_file::{Model, check_target, load, open, save};
 use mnist_fast::network::Network;
 use serde_json::json;
 
@@ -155,6 +155,17 @@ fn a_file_from_pytorch() {
 }
 
 #[test]
+fn whether_a_file_says_its_activations() {
+    let scratch = Scratch::new();
+    let theirs = scratch.put("theirs", &file(HEADER, &data()));
+    let (loaded, ours) = (open(&theirs).unwrap(), scratch.path("ours"));
+    assert!(!loaded.says_activations);
+    assert_eq!(loaded.model.network.activations(), [Activation::Relu]);
+    save(&ours, &loaded.model).unwrap();
+    assert!(open(&ours).unwrap().says_activations);
+}
+
+#[test]
 fn a_file_without_metadata() {
     let header = header_with(r#""__metadata__":{"format":"pt"},"#, "");
     assert_eq!(load_bytes(&file(&header, &data())).network.parameters(), 17);
@@ -204,7 +215,7 @@ fn header_longer_than_any() {
 
 #[test]
 fn zip_archive() {
-    refused(b"PK\x03\x04\x14\0\0\0\0\0\0\0", &["is a zip archive", "torch.save", "save_file"]);
+    refused(b"PK\x03\x04\x14\0\0\0\0\0\0\0", &["is a zip archive", "cut short", "copy it again"]);
 }
 
 #[test]
@@ -332,18 +343,32 @@ fn missing_tensors() {
 
 #[test]
 fn unexpected_names() {
-    for name in ["fc1.weight", "1.weight", "00.weight", "0.weight.0", "", "\\u001b[2J"] {
-        refused_tensors(
-            &[(name, "F32", "[1,1]", 4)],
-            &["has the tensor \"", "only 0.weight and 0.bias could come next"],
-        );
+    let good = [("0.weight", "F32", "[1,1]", 4), ("0.bias", "F32", "[1]", 4)];
+    for name in ["fc1.weight", "00.weight", "0.weight.0", "", "\\u001b[2J", "running_mean", "1.running_mean"]
+    {
+        for others in [&good[..0], &good] {
+            let tensors = [others, &[(name, "F32", "[1,1]", 4)]].concat();
+            refused_tensors(&tensors, &["has the tensor \"", "such as 0.weight and 0.bias", "nn.Sequential"]);
+        }
     }
     let long = "x".repeat(100_000);
     refused_tensors(&[(&long, "F32", "[1,1]", 4)], &["xxx..."]);
-    let good = [("0.weight", "F32", "[1,1]", 4), ("0.bias", "F32", "[1]", 4)];
-    for name in ["4.weight", "1.weight", "running_mean"] {
-        let tensors = [&good[..], &[(name, "F32", "[1]", 4)]].concat();
-        refused_tensors(&tensors, &[name, "only 2.weight and 2.bias could come next", "nn.Sequential"]);
+    refused_tensors(&[(&(long + ".0.weight"), "F32", "[1,1]", 4)], &["xxx...", "lacks"]);
+    let two = [good[0], good[1], ("net.1.weight", "F32", "[1,1]", 4), ("net.1.bias", "F32", "[1]", 4)];
+    refused_tensors(&two, &["\"0.bias\" and \"net.1.bias\", which are of two networks"]);
+    let next = [good[0], good[1], ("1.weight", "F32", "[1,1]", 4), ("1.bias", "F32", "[1]", 4)];
+    refused_tensors(&next, &["the layers 0 and 1 with no activation between them", "nn.Sequential"]);
+}
+
+/// `Sequential(Flatten, Linear, ReLU, Dropout, Linear)`, numbers of two digits, a `Sequential` in a field of a module.
+#[test]
+fn layers_by_other_numbers() {
+    let expected = load_bytes(&file(HEADER, &data())).network.sha256();
+    for [first, second] in
+        [["1", "4"], ["9", "11"], ["layers.0", "layers.2"], ["a.7.b.1", "a.7.b.10"], ["3", "100000000000"]]
+    {
+        let header = HEADER.replace("\"0.", &format!("\"{first}.")).replace("\"2.", &format!("\"{second}."));
+        assert_eq!(load_bytes(&file(&header, &data())).network.sha256(), expected, "{first} {second}");
     }
 }
 

@@ -7,6 +7,7 @@ mod data;
 mod engine;
 mod eval;
 mod explain;
+mod export;
 mod info;
 mod inspect;
 mod interrupt;
@@ -44,7 +45,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "train",
         about: "train a network; without options: the tutorial's, on MNIST",
@@ -79,6 +80,13 @@ const COMMANDS: [Command; 7] = [
         usage: summary::USAGE,
         options: summary::OPTIONS,
         run: summary::run,
+    },
+    Command {
+        name: "export",
+        about: "a model for PyTorch (safetensors) or Keras (npz), or one of theirs as ours",
+        usage: export::USAGE,
+        options: export::OPTIONS,
+        run: export::run,
     },
     Command {
         name: "roofline",

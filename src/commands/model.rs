@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread::available_parallelism;
 
 use mnist_fast::dataset::{self, Access, Chosen, Dataset};
-use mnist_fast::model_file::{self, Model};
+use mnist_fast::model_file::Model;
 use mnist_fast::network::Network;
 use mnist_fast::picture;
 use mnist_fast::predict::{Predictor, Settings};
@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::data;
 use super::engine::Engine;
+use super::network;
 use crate::args::{Args, Opt};
 use crate::output;
 
@@ -249,7 +250,7 @@ fn chosen(model: &Model, path: &Path) -> Result<Option<(Chosen, usize)>> {
 /// The model file at `path`, for the command `command`.
 pub(crate) fn load(path: &Path, command: &str) -> Result<Model> {
     refuse_picture(path, command)?;
-    model_file::load(path)
+    network::load(path, None)
 }
 
 /// Refuses a picture in the model's place: likely the model was forgotten.

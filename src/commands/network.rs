@@ -4,12 +4,14 @@ use std::path::Path;
 
 use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
+use mnist_fast::model_file::{self, Loaded, Model};
 use mnist_fast::network::Network;
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::LabelSmoothing;
 use serde_json::Value;
 
 use crate::args::{Args, Opt};
+use crate::output;
 
 pub(crate) const HIDDEN: Opt =
     Opt { name: "--hidden", value: "LIST", help: "outputs of the hidden layers (default 128,128), or none" };
@@ -73,11 +75,7 @@ pub(crate) struct Layers {
 impl Layers {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
         let hidden = args.parse("--hidden", "widths such as 128,128, or none", parse_hidden)?;
-        let activations = args.parse(
-            "--activation",
-            &format!("{}, or one for each hidden layer, by commas", Activation::NAMES),
-            Activation::parse_list,
-        )?;
+        let activations = parse_activations(args)?;
         let loss = args.value("--loss", Loss::NAMES)?;
         Ok(Layers { hidden, activations, loss })
     }
@@ -120,35 +118,72 @@ impl Layers {
         }
     }
 
+    /// The network in the model file at `path`. One that does not say its activations gets those asked for.
+    pub(crate) fn load(&self, path: &Path) -> Result<Network> {
+        load(path, self.activations.as_deref()).map(|model| model.network)
+    }
+
     /// Refuses a network from the file `path` that is another than these options ask for.
     pub(crate) fn check(&self, network: &Network, path: &Path) -> Result<()> {
-        let path = path.display();
         if let Some(hidden) = self.hidden.as_ref().filter(|hidden| **hidden != network.hidden()) {
             return Err(Error::failed(format!(
-                "{path} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
+                "{} has hidden layers of {:?}, but --hidden asks for {hidden:?}; leave --hidden out",
+                path.display(),
                 network.hidden()
             )));
         }
         let outputs = network.outputs();
         if let Some(loss) = self.loss.filter(|loss| !loss.fits(outputs)) {
             return Err(Error::failed(format!(
-                "{path} has {outputs} output{}, which --loss {loss} does not fit; leave --loss out",
+                "{} has {outputs} output{}, which --loss {loss} does not fit; leave --loss out",
+                path.display(),
                 if outputs == 1 { "" } else { "s" }
             )));
         }
-        if let Some(activations) = &self.activations {
-            check_count("--activation", activations.len(), network.hidden().len())?;
-            let found = network.activations();
-            if found.iter().zip(activations.iter().cycle()).any(|(found, asked)| found != asked) {
-                return Err(Error::failed(format!(
-                    "{path} has the activation {}, but --activation asks for {}; leave --activation out",
-                    Activation::list(&found),
-                    Activation::list(activations)
-                )));
-            }
-        }
-        Ok(())
+        self.activations.as_deref().map_or(Ok(()), |asked| check_activations(network, asked, path))
     }
+}
+
+/// Reads `--activation`: one for all hidden layers, or one for each.
+pub(crate) fn parse_activations(args: &mut Args) -> Result<Option<Vec<Activation>>> {
+    let expected = format!("{}, or one for each hidden layer, by commas", Activation::NAMES);
+    args.parse("--activation", &expected, Activation::parse_list)
+}
+
+/// Refuses a network from the file `path` whose activations are others than these.
+pub(crate) fn check_activations(network: &Network, asked: &[Activation], path: &Path) -> Result<()> {
+    check_count("--activation", asked.len(), network.hidden().len())?;
+    let found = network.activations();
+    if found.iter().zip(asked.iter().cycle()).any(|(found, asked)| found != asked) {
+        return Err(Error::failed(format!(
+            "{} has the activation {}, but --activation asks for {}; leave --activation out",
+            path.display(),
+            Activation::list(&found),
+            Activation::list(asked)
+        )));
+    }
+    Ok(())
+}
+
+/// The model in the file at `path`. One from elsewhere does not say its activations: then it gets those asked for, or
+/// ReLU, which standard error tells.
+pub(crate) fn load(path: &Path, asked: Option<&[Activation]>) -> Result<Model> {
+    let Loaded { mut model, says_activations } = model_file::open(path)?;
+    if says_activations || model.network.hidden().is_empty() {
+        return Ok(model);
+    }
+    match asked {
+        Some(asked) => {
+            check_count("--activation", asked.len(), model.network.hidden().len())?;
+            model.network = model.network.with_activations(asked)?;
+        }
+        None => output::stderr(format_args!(
+            "note: {} does not say its activations, so they are taken for ReLU; others are set with: \
+             mnist-fast export {0} model.safetensors --activation tanh",
+            path.display()
+        )),
+    }
+    Ok(model)
 }
 
 /// One for all hidden layers, or one for each; for none of them nothing was meant.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use mnist_fast::Result;
 use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::schedule::Schedule;
 use mnist_fast::train::Optimizer;
-use mnist_fast::{Result, model_file};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp};
 
 use super::explain::{EXPLAIN, Explained};
@@ -21,7 +21,7 @@ Usage: mnist-fast summary [MODEL] [options]
 
   mnist-fast summary                       the tutorial's network
   mnist-fast summary --hidden 512,512      another one
-  mnist-fast summary model.safetensors     the one in a model file
+  mnist-fast summary model.safetensors     the one in a model file, also of PyTorch or Keras (.npz)
   mnist-fast summary --explain             its formulas, and those of train by default";
 
 pub(crate) const OPTIONS: &[Opt] = &[
@@ -46,7 +46,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
                     "a model file has its own layers; leave the other options out",
                 ));
             }
-            model_file::load(Path::new(path))?.network
+            network::load(Path::new(path), None)?.network
         }
         None => {
             let usual = if layers.loss == Some(Loss::Binary) { 2 } else { 10 };

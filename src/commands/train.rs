@@ -92,9 +92,13 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--init",
         value: "FILE",
-        help: "start from a model file's weights; the optimizer starts anew",
+        help: "start from a model file's weights, also of PyTorch or Keras (.npz); the\noptimizer starts anew",
     },
-    Opt { name: "--save", value: "FILE", help: "write the trained model, as safetensors" },
+    Opt {
+        name: "--save",
+        value: "FILE",
+        help: "write the trained model: safetensors, or npz for a name that ends so",
+    },
     checkpoint::CHECKPOINT,
     checkpoint::EVERY,
     checkpoint::RESUME,
@@ -481,7 +485,7 @@ impl Plan {
             let fix = "choose two with --classes, such as --classes 3,8, or another loss";
             return self.layers.network(inputs, classes, fix, make);
         };
-        let network = model_file::load(path)?.network;
+        let network = self.layers.load(path)?;
         let found = (network.inputs(), network.classes());
         if found != (inputs, classes) {
             return Err(Error::failed(format!(

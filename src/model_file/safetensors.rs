@@ -78,13 +78,6 @@ impl Reader {
         let header_len = u64::from_le_bytes(first);
         let most = HEADER_MAX.min(rest);
         if header_len > most {
-            if first.starts_with(b"PK\x03\x04") {
-                return Err(Error::failed(format!(
-                    "{} is a zip archive, as torch.save, Keras and numpy write them, where a safetensors file was \
-                     expected; save the weights with safetensors.torch.save_file",
-                    path.display()
-                )));
-            }
             return Err(wrong(format!(
                 "is not a whole safetensors file: its first 8 bytes promise a header of {header_len} bytes, where \
                  at most {most} were expected"
