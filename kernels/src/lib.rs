@@ -37,8 +37,8 @@
 //! | sparse input | [`spmm`](Kernels::spmm) and the layer's products and updates ([`dense_forward_sparse`](Kernels::dense_forward_sparse), ...) for a [`Sparse`] matrix: [`Csr`], [`ByteRows`], or floats whose zeros are left out; [`compress`](Kernels::compress), [`compress_u8`](Kernels::compress_u8), [`transpose`](Kernels::transpose), [`transpose_u8`](Kernels::transpose_u8) |
 //! | activations | [`relu`](Kernels::relu), [`leaky_relu`](Kernels::leaky_relu), [`sigmoid`](Kernels::sigmoid), [`tanh`](Kernels::tanh); through them backward: [`relu_gradient`](Kernels::relu_gradient), [`leaky_relu_gradient`](Kernels::leaky_relu_gradient), [`sigmoid_gradient`](Kernels::sigmoid_gradient), [`tanh_gradient`](Kernels::tanh_gradient); [`dropout`](Kernels::dropout), forward and back |
 //! | softmax and losses | [`softmax`](Kernels::softmax), [`log_softmax`](Kernels::log_softmax); loss, gradient and prediction in one pass for [labels](Kernels::softmax_cross_entropy), for [smoothed ones](Kernels::softmax_cross_entropy_smoothed) and for [distributions](Kernels::softmax_cross_entropy_soft); [`binary_cross_entropy`](Kernels::binary_cross_entropy) |
-//! | reductions of rows | [`row_sum`](Kernels::row_sum), [`row_max`](Kernels::row_max), [`row_norm2`](Kernels::row_norm2), [`argmax`](Kernels::argmax) |
-//! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw) |
+//! | reductions of rows | [`row_sum`](Kernels::row_sum), [`row_max`](Kernels::row_max), [`row_norm2`](Kernels::row_norm2), [`row_sum_of_squares`](Kernels::row_sum_of_squares), [`argmax`](Kernels::argmax) |
+//! | optimizers | [`sgd`](Kernels::sgd), [`momentum`](Kernels::momentum) (Polyak's and Nesterov's), [`rmsprop`](Kernels::rmsprop), [`adam`](Kernels::adam), [`adamw`](Kernels::adamw); any of them, RMSprop centred or with momentum, with an L2 penalty, clipping and weight decay, as a [`Rule`]: [`update`](Kernels::update), [`dense_weight_update`](Kernels::dense_weight_update), [`dense_weight_update_sparse`](Kernels::dense_weight_update_sparse) |
 //! | elementary functions | [`exp`](Kernels::exp), [`ln`](Kernels::ln) |
 //! | pixels to floats | [`unit_from_u8`](Kernels::unit_from_u8), [`scale_u8`](Kernels::scale_u8) |
 //! | distorted images | [`warp_u8`](Kernels::warp_u8) by a [`Warp`], such as a random one of a [`Distortion`] |
@@ -63,6 +63,7 @@
     allow(dead_code)
 )]
 
+mod any_update;
 mod arch;
 #[cfg(feature = "capi")]
 pub mod capi;
@@ -87,7 +88,7 @@ pub use error::Error;
 pub use isa::Isa;
 pub use kernels::{
     Activation, Adam, AdamW, Distortion, DistortionRange, Dropout, Epsilon, GemmBlocks, GemmTile, Kernels,
-    LabelSmoothing, Momentum, PackedB, RmsProp, Sgd, Warp, split,
+    LabelSmoothing, Momentum, Optimizer, PackedB, RmsProp, RmsPropMomentum, Rule, Sgd, Warp, split,
 };
 pub use sparse_input::{ByteRows, Sparse};
 pub use table::NO_CLASS;

@@ -5,6 +5,7 @@
 
 use core::ops::Range;
 
+use crate::any_update::{AnyUpdate, MOST_STATES};
 use crate::gemm::{Finish, Start, TileSet};
 use crate::view::{MatMut, MatRef};
 use crate::workspace::Blocks;
@@ -37,11 +38,13 @@ pub(crate) struct Table {
     pub(crate) row_sum: unsafe fn(MatRef<'_>, &mut [f32]),
     pub(crate) row_max: unsafe fn(MatRef<'_>, &mut [f32]),
     pub(crate) row_norm2: unsafe fn(MatRef<'_>, &mut [f32]),
+    pub(crate) row_sum_of_squares: unsafe fn(MatRef<'_>, &mut [f32]),
     pub(crate) argmax: unsafe fn(MatRef<'_>, &mut [u32]),
     pub(crate) rmsprop: unsafe fn(RmsPropF32, Step<'_>, &mut [f32]),
     pub(crate) sgd: unsafe fn(SgdF32, Step<'_>),
     pub(crate) momentum: unsafe fn(MomentumF32, Step<'_>, &mut [f32]),
     pub(crate) adam: unsafe fn(AdamF32, Step<'_>, &mut [f32], &mut [f32]),
+    pub(crate) update: unsafe fn(UpdateCall<'_>),
     pub(crate) spmm: unsafe fn(Spmm<'_>),
     pub(crate) spmm_update: unsafe fn(SpmmUpdate<'_>),
     pub(crate) rmsprop_decay: unsafe fn(RmsPropF32, u32, &mut [f32]),
@@ -117,6 +120,17 @@ pub(crate) enum UpdateRule<'a> {
     Momentum(MomentumF32, MatMut<'a>),
     /// With the mean of gradients and the mean of their squares.
     Adam(AdamF32, MatMut<'a>, MatMut<'a>),
+    /// Any rule.
+    Any(AnyUpdate<'a>),
+}
+
+/// A step of any rule on a block of weights, whose gradient and states have its shape; rows of the gradient are contiguous.
+pub(crate) struct UpdateCall<'a> {
+    pub(crate) rule: &'a RuleF32,
+    pub(crate) w: MatMut<'a>,
+    /// Those that the optimizer has.
+    pub(crate) states: [Option<MatMut<'a>>; MOST_STATES],
+    pub(crate) gradient: MatRef<'a>,
 }
 
 /// `C = start + S D`, for a sparse S; never with [`Finish::Update`].
@@ -240,6 +254,39 @@ pub(crate) struct AdamF32 {
     pub(crate) one_minus_beta_2: f32,
     pub(crate) epsilon: f32,
     /// The part of a weight that decays in this step; 0 leaves the weights alone.
+    pub(crate) decay: f32,
+}
+
+/// RMSprop's numbers with momentum or centred; with neither it is [`RmsPropF32`].
+#[derive(Clone, Copy)]
+pub(crate) struct RmsPropExtraF32 {
+    pub(crate) rmsprop: RmsPropF32,
+    pub(crate) momentum: f32,
+    pub(crate) centered: bool,
+}
+
+/// An optimizer's numbers. Its states come in the order of the formula: RMSprop's mean of squares, movement, mean; Adam's mean,
+/// mean of squares.
+#[derive(Clone, Copy)]
+pub(crate) enum OptimizerF32 {
+    Sgd(SgdF32),
+    Momentum(MomentumF32),
+    RmsProp(RmsPropF32),
+    RmsPropExtra(RmsPropExtraF32),
+    Adam(AdamF32),
+}
+
+/// An optimizer, and what is done to gradients and weights before it.
+#[derive(Clone, Copy)]
+pub(crate) struct RuleF32 {
+    pub(crate) optimizer: OptimizerF32,
+    /// Twice the L2 penalty's factor; 0 leaves the gradient alone.
+    pub(crate) two_l2: f32,
+    /// 1 leaves the gradient alone.
+    pub(crate) scale: f32,
+    /// Infinity leaves the gradient alone.
+    pub(crate) clip: f32,
+    /// The part of a weight that decays, if not in Adam's own numbers; 0 leaves the weights alone.
     pub(crate) decay: f32,
 }
 

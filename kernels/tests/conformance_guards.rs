@@ -5,12 +5,15 @@ mod common;
 
 use common::layout::GUARD;
 use common::{Random, agree, all_isas, reference};
-use mnist_fast_kernels::{Adam, AdamW, Dropout, Epsilon, Kernels, Momentum, RmsProp, Sgd};
+use mnist_fast_kernels::{
+    Adam, AdamW, Dropout, Epsilon, Kernels, MatMut, MatRef, Momentum, Optimizer, RmsProp, RmsPropMomentum,
+    Rule, Sgd,
+};
 
 /// A kernel on slices of one length: three that it may write, two that it reads, bytes that it reads.
 type Elementwise = fn(Kernels, [&mut [f32]; 3], [&[f32]; 2], &[u8]);
 
-const KERNELS: [(&str, Elementwise); 22] = [
+const KERNELS: [(&str, Elementwise); 23] = [
     ("relu", |k, [x, ..], _, _| k.relu(x)),
     ("leaky relu", |k, [x, ..], _, _| k.leaky_relu(0.3, x)),
     ("sigmoid", |k, [x, ..], _, _| k.sigmoid(x)),
@@ -41,6 +44,12 @@ const KERNELS: [(&str, Elementwise); 22] = [
         k.momentum(&Momentum { nesterov: true, ..Momentum::default() }, w, m, g).unwrap();
     }),
     ("adam", |k, [w, m, v], [g, _], _| k.adam(&Adam::default(), 2, w, m, v, g).unwrap()),
+    ("a rule of two states", |k, [w, v, m], [g, _], _| {
+        let moved = RmsPropMomentum { rmsprop: RmsProp::default(), momentum: 0.5, centered: false };
+        let rule = Rule { l2: 0.1, clip_value: 0.5, ..Rule::new(Optimizer::RmsPropMomentum(moved)) };
+        let [w, v, m] = [w, v, m].map(|x| MatMut::new(x, 1, g.len()).unwrap());
+        k.update(&rule, w, &mut [v, m], MatRef::new(g, 1, g.len()).unwrap()).unwrap();
+    }),
     ("adamw", |k, [w, m, v], [g, _], _| k.adamw(&AdamW::default(), 2, w, m, v, g).unwrap()),
 ];
 

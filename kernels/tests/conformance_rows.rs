@@ -7,8 +7,12 @@ use mnist_fast_kernels::{Error, Kernels, MatRef};
 
 type Reduction = fn(Kernels, MatRef<'_>, &mut [f32]) -> Result<(), Error>;
 
-const REDUCTIONS: [(&str, Reduction); 3] =
-    [("sum", Kernels::row_sum), ("max", Kernels::row_max), ("norm2", Kernels::row_norm2)];
+const REDUCTIONS: [(&str, Reduction); 4] = [
+    ("sum", Kernels::row_sum),
+    ("max", Kernels::row_max),
+    ("norm2", Kernels::row_norm2),
+    ("sum of squares", Kernels::row_sum_of_squares),
+];
 
 fn run(kernels: Kernels, f: Reduction, x: MatRef<'_>) -> Vec<f32> {
     let mut to = vec![12345.5; x.rows()];
@@ -43,15 +47,15 @@ fn reductions_have_the_references_bits() {
 #[test]
 fn special_rows() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    // [row, sum, max, norm]
-    let cases: [(&[f32], [f32; 3]); 7] = [
-        (&[], [0.0, -inf, 0.0]),
-        (&[-inf, -inf], [-inf, -inf, inf]),
-        (&[inf, -inf, 1.0], [nan, inf, inf]),
-        (&[1.0, nan, 2.0], [nan, nan, nan]),
-        (&[nan, 1.0], [nan, nan, nan]),
-        (&[-1e-45, -3e-45], [-4e-45, -1e-45, 0.0]),
-        (&[3e38, 3e38], [inf, 3e38, inf]),
+    // [row, sum, max, norm, sum of squares]
+    let cases: [(&[f32], [f32; 4]); 7] = [
+        (&[], [0.0, -inf, 0.0, 0.0]),
+        (&[-inf, -inf], [-inf, -inf, inf, inf]),
+        (&[inf, -inf, 1.0], [nan, inf, inf, inf]),
+        (&[1.0, nan, 2.0], [nan; 4]),
+        (&[nan, 1.0], [nan; 4]),
+        (&[-1e-45, -3e-45], [-4e-45, -1e-45, 0.0, 0.0]),
+        (&[3e38, 3e38], [inf, 3e38, inf, inf]),
     ];
     for kernels in all_isas() {
         for (row, expected) in cases {
@@ -71,12 +75,14 @@ fn reductions_are_close_to_f64() {
             let wide = || x.iter().map(|x| f64::from(*x));
             let unit = f64::from(f32::EPSILON) / 2.0;
             let roundings = columns as f64 / 16.0;
-            let [sum, max, norm] = REDUCTIONS.map(|(_, f)| f64::from(run(kernels, f, row)[0]));
+            let [sum, max, norm, squares] = REDUCTIONS.map(|(_, f)| f64::from(run(kernels, f, row)[0]));
             let magnitudes: f64 = wide().map(f64::abs).sum();
             let what = format!("{} of {columns}", kernels.isa());
             assert!((sum - wide().sum::<f64>()).abs() <= (roundings + 5.0) * unit * magnitudes, "{what}");
             assert_eq!(max, wide().fold(f64::MIN, f64::max), "{what}");
-            let exact = wide().map(|x| x * x).sum::<f64>().sqrt();
+            let exact = wide().map(|x| x * x).sum::<f64>();
+            assert!((squares - exact).abs() <= (roundings + 5.0) * unit * exact, "{what}");
+            let exact = exact.sqrt();
             assert!((norm - exact).abs() <= (roundings + 6.0) * unit * exact, "{what}");
         }
     }

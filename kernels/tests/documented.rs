@@ -259,6 +259,40 @@ fn optimizers() {
     }
 }
 
+#[test]
+fn rules() {
+    let step = |k: Kernels, rule: &Rule, vectors: &mut [[f32; 1]], g: f32| {
+        let (w, states) = vectors.split_first_mut().unwrap();
+        let states = states.iter_mut().map(|x| MatMut::new(x, 1, 1).unwrap());
+        let mut states: Vec<_> = states.collect();
+        k.update(rule, MatMut::new(w, 1, 1).unwrap(), &mut states, MatRef::new(&[g], 1, 1).unwrap()).unwrap();
+    };
+    for k in all_isas() {
+        let clipped = Rule { clip_value: 2.0, ..Rule::new(Optimizer::Sgd(Sgd { learning_rate: 1.0 })) };
+        for (g, expected) in [(NAN, NAN), (INF, -1.0), (-INF, 3.0), (0.5, 0.5), (-5.0, 3.0)] {
+            let mut w = [[1.0]];
+            step(k, &clipped, &mut w, g);
+            same(&w[0], &[expected], &format!("clipped {g} on {}", k.isa()));
+        }
+        // The L2 term and the scale come before clipping, the decay before the step.
+        let all = Rule { l2: 1.0, gradient_scale: 0.5, weight_decay: 0.25, ..clipped };
+        let mut w = [[4.0]];
+        step(k, &all, &mut w, -6.0);
+        same(&w[0], &[4.0 - 1.0 - 1.0], "-6 + 2 4, halved");
+        // A mean that rounds above its mean of squares gives a variance of 0, not a NaN.
+        let centered = RmsPropMomentum { rmsprop: RmsProp::default(), momentum: 0.0, centered: true };
+        let centered = Rule::new(Optimizer::RmsPropMomentum(centered));
+        let mut vectors = [[1.0], [1.0], [1.0 + 1e-3]];
+        step(k, &centered, &mut vectors, 1.0);
+        same(&vectors[0], &[1.0 - 1e-3 / 1e-7f32.sqrt()], "a variance of 0");
+        for g in [NAN, INF] {
+            let mut vectors = [[1.0], [0.0], [0.0]];
+            step(k, &centered, &mut vectors, g);
+            same(&vectors[0], &[NAN], "centred");
+        }
+    }
+}
+
 /// A block of C is a whole number of tiles high and wide, at any height and width of tile.
 #[test]
 fn blocks_hold_whole_tiles() {

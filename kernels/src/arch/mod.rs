@@ -40,6 +40,7 @@ macro_rules! stamp_table {
             row_sum(x: MatRef<'_>, to: &mut [f32]) = rows::sum;
             row_max(x: MatRef<'_>, to: &mut [f32]) = rows::max;
             row_norm2(x: MatRef<'_>, to: &mut [f32]) = rows::norm2;
+            row_sum_of_squares(x: MatRef<'_>, to: &mut [f32]) = rows::sum_of_squares;
             argmax(x: MatRef<'_>, to: &mut [u32]) = softmax::argmax;
             dense_bias_gradient(delta: MatRef<'_>, gradient: &mut [f32]) = dense::bias_gradient;
             rmsprop(rule: RmsPropF32, step: Step<'_>, v: &mut [f32]) = optimizer::rmsprop;
@@ -47,6 +48,7 @@ macro_rules! stamp_table {
             sgd(rule: SgdF32, step: Step<'_>) = optimizer::sgd;
             momentum(rule: MomentumF32, step: Step<'_>, m: &mut [f32]) = optimizer::momentum;
             adam(rule: AdamF32, step: Step<'_>, m: &mut [f32], v: &mut [f32]) = optimizer::adam;
+            update(call: UpdateCall<'_>) = update_any;
             compress(x: &[f32], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress;
             compress_u8(bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> usize = compress::compress_u8;
             transpose_u8(call: TransposeBytes<'_>) = transpose_bytes;
@@ -64,11 +66,13 @@ macro_rules! stamp_table {
 
         use $crate::gemm::pack;
         use $crate::generic::transpose::transpose_u8 as transpose_bytes;
+        use $crate::generic::update::update as update_any;
         use $crate::generic::binary_cross_entropy as binary;
         use $crate::generic::{activation, compress, convert, dense, dropout, math, optimizer, probe, relu, rows};
         use $crate::generic::{soft_labels, softmax, warp};
         use $crate::table::{AdamF32, DropoutF32, MomentumF32, RmsPropF32, SgdF32, Step, WarpBytes};
         use $crate::table::{BinaryCrossEntropy, CrossEntropy, SmoothedF32, SoftCrossEntropy, TransposeBytes};
+        use $crate::table::UpdateCall;
         use $crate::view::{MatMut, MatRef};
 
         /// # Safety
@@ -196,8 +200,10 @@ macro_rules! stamp_table {
         /// # Safety
         /// The CPU has the features.
         unsafe fn dense_weight_update(call: $crate::table::DenseWeightUpdate<'_>) {
+            let $crate::table::DenseWeightUpdate { x, delta, mut rule, w, scratch } = call;
+            let update = dense::tile_update(&mut rule);
             // SAFETY: as the caller vouches.
-            unsafe { $crate::gemm::run(&TILES, dense::weight_update(call)) }
+            unsafe { $crate::gemm::run(&TILES, dense::weight_update((x, delta), w, scratch, update)) }
         }
 
         /// # Safety
@@ -248,11 +254,13 @@ macro_rules! stamp_table {
             row_sum,
             row_max,
             row_norm2,
+            row_sum_of_squares,
             argmax,
             rmsprop,
             sgd,
             momentum,
             adam,
+            update,
             spmm,
             spmm_update,
             rmsprop_decay,

@@ -232,11 +232,13 @@ pub(crate) static TABLE: Table = Table {
     row_sum: |x, to| rows::sum(Portable, x, to),
     row_max: |x, to| rows::max(Portable, x, to),
     row_norm2: |x, to| rows::norm2(Portable, x, to),
+    row_sum_of_squares: |x, to| rows::sum_of_squares(Portable, x, to),
     argmax: |x, to| softmax::argmax(Portable, x, to),
     rmsprop: |rule, step, v| optimizer::rmsprop(Portable, rule, step, v),
     sgd: |rule, step| optimizer::sgd(Portable, rule, step),
     momentum: |rule, step, m| optimizer::momentum(Portable, rule, step, m),
     adam: |rule, step, m, v| optimizer::adam(Portable, rule, step, m, v),
+    update: |call| generic::update::update(Portable, call),
     // SAFETY: plain Rust, which any CPU runs; `Kernels` has checked the shapes.
     spmm: |call| unsafe { crate::sparse::run(&ROWS, call) },
     // SAFETY: as above.
@@ -318,6 +320,11 @@ fn dense_weight_update(call: DenseWeightUpdate<'_>) {
                 UpdateRule::Adam(rule, m, v) => {
                     if let (Some(m), Some(v)) = (m.row_mut(k), v.row_mut(k)) {
                         optimizer::adam(Portable, *rule, step, m, v);
+                    }
+                }
+                UpdateRule::Any(any) => {
+                    if let (Ok(w), Ok(g)) = (MatMut::new(w, 1, columns), MatRef::new(gradient, 1, columns)) {
+                        generic::update::update(Portable, any.call((k, 0), w, g));
                     }
                 }
             }

@@ -24,10 +24,11 @@
 //! accumulators puts them into memory, and in one function with the others it did so to all of them, in the loop over k
 //! too (measured: 2.5 times slower).
 
+use crate::any_update::AnyUpdate;
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
 use crate::generic::simd::{LANES, Simd};
 use crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32};
-use crate::view::MatMut;
+use crate::view::{MatMut, MatRef};
 
 /// One tile's work. Strides count elements.
 #[derive(Clone, Copy)]
@@ -81,7 +82,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn of(mut state: MatMut<'_>) -> Self {
+    pub(crate) fn of(state: &mut MatMut<'_>) -> Self {
         State { ptr: state.as_mut_ptr(), row_stride: state.leading_dimension() }
     }
 
@@ -107,6 +108,8 @@ pub(crate) enum TileUpdate {
     Momentum(MomentumF32, State),
     /// With the mean of gradients and the mean of their squares.
     Adam(AdamF32, State, State),
+    /// Any rule, which nobody else holds while the product is made, and where in the weights the tile is.
+    Any(*mut AnyUpdate<'static>, (usize, usize)),
 }
 
 impl TileUpdate {
@@ -117,6 +120,7 @@ impl TileUpdate {
             TileUpdate::RmsProp(rule, v) => TileUpdate::RmsProp(rule, v.from(i, j)),
             TileUpdate::Momentum(rule, m) => TileUpdate::Momentum(rule, m.from(i, j)),
             TileUpdate::Adam(rule, m, v) => TileUpdate::Adam(rule, m.from(i, j), v.from(i, j)),
+            TileUpdate::Any(any, at) => TileUpdate::Any(any, (at.0 + i, at.1 + j)),
         }
     }
 }
@@ -292,6 +296,19 @@ pub(crate) unsafe fn update_tile<S: Simd, const MR: usize, const NV: usize, cons
                         store::<S, NV, MASKED>(s, square, v, mask, y);
                     }
                 }
+            }
+            TileUpdate::Any(any, at) => {
+                let columns = if MASKED { (NV - 1) * LANES + t.tail } else { NV * LANES };
+                let mut block = [[[0.0; LANES]; NV]; MR];
+                for (to, row) in block.iter_mut().zip(gradients) {
+                    for (to, g) in to.iter_mut().zip(row) {
+                        s.store(to, g);
+                    }
+                }
+                let w = MatMut::from_raw_parts(t.c, MR, columns, t.c_row_stride);
+                let stride = (NV * LANES) as isize;
+                let gradient = MatRef::from_raw_parts(block.as_ptr().cast(), MR, columns, stride, 1);
+                (*any).block(at, w, gradient);
             }
         }
     }

@@ -3,8 +3,9 @@
 use super::simd::{LANES, Simd};
 use crate::gemm::tile::{State, TileUpdate};
 use crate::gemm::{Finish, Product, Right, Start};
-use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, UpdateRule};
-use crate::view::MatRef;
+use crate::table::{DenseForward, DenseInputGradient, DenseWeightGradient, UpdateRule};
+use crate::view::{MatMut, MatRef};
+use crate::workspace::Blocks;
 
 /// `Y = act(X W + bias)`: each chain starts at the bias, the activation is applied in registers.
 pub(crate) fn forward(call: DenseForward<'_>) -> Product<'_> {
@@ -45,26 +46,32 @@ pub(crate) fn weight_gradient(call: DenseWeightGradient<'_>) -> Product<'_> {
     }
 }
 
-/// [`weight_gradient`] with the optimizer's step in registers: the gradient is never stored.
-pub(crate) fn weight_update(call: DenseWeightUpdate<'_>) -> Product<'_> {
+/// [`weight_gradient`] with the optimizer's step in registers: the gradient is never stored. `update` is the call's rule.
+pub(crate) fn weight_update<'a>(
+    (x, delta): (MatRef<'a>, MatRef<'a>),
+    w: MatMut<'a>,
+    scratch: Blocks<'a>,
+    update: TileUpdate,
+) -> Product<'a> {
     Product {
         alpha: 1.0,
-        a: call.x.transposed(),
-        b: Right::View(call.delta),
+        a: x.transposed(),
+        b: Right::View(delta),
         start: Start::Beta(0.0),
-        finish: Finish::Update(tile_update(call.rule)),
-        c: call.w,
-        scratch: call.scratch,
+        finish: Finish::Update(update),
+        c: w,
+        scratch,
     }
 }
 
-/// An optimizer and its state as the microkernels take them.
-pub(crate) fn tile_update(rule: UpdateRule<'_>) -> TileUpdate {
+/// An optimizer and its state as the microkernels take them, for as long as `rule` is where it is.
+pub(crate) fn tile_update(rule: &mut UpdateRule<'_>) -> TileUpdate {
     match rule {
-        UpdateRule::Sgd(rule) => TileUpdate::Sgd(rule),
-        UpdateRule::RmsProp(rule, v) => TileUpdate::RmsProp(rule, State::of(v)),
-        UpdateRule::Momentum(rule, m) => TileUpdate::Momentum(rule, State::of(m)),
-        UpdateRule::Adam(rule, m, v) => TileUpdate::Adam(rule, State::of(m), State::of(v)),
+        UpdateRule::Sgd(rule) => TileUpdate::Sgd(*rule),
+        UpdateRule::RmsProp(rule, v) => TileUpdate::RmsProp(*rule, State::of(v)),
+        UpdateRule::Momentum(rule, m) => TileUpdate::Momentum(*rule, State::of(m)),
+        UpdateRule::Adam(rule, m, v) => TileUpdate::Adam(*rule, State::of(m), State::of(v)),
+        UpdateRule::Any(any) => TileUpdate::Any(core::ptr::from_mut(any).cast(), (0, 0)),
     }
 }
 

@@ -15,4 +15,5 @@ pub(crate) mod simd;
 pub(crate) mod soft_labels;
 pub(crate) mod softmax;
 pub(crate) mod transpose;
+pub(crate) mod update;
 pub(crate) mod warp;

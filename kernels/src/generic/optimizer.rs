@@ -3,7 +3,7 @@
 
 use super::math::abs;
 use super::simd::{LANES, Simd};
-use crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step, TINY_STATE};
+use crate::table::{AdamF32, MomentumF32, RmsPropExtraF32, RmsPropF32, SgdF32, Step, TINY_STATE};
 
 /// RMSprop's numbers in vectors.
 pub(crate) struct RmsPropVectors<S: Simd> {
@@ -44,6 +44,55 @@ impl<S: Simd> RmsPropVectors<S> {
     pub(crate) fn decay(&self, s: S, v: S::F) -> S::F {
         let v = s.mul(self.rho, v);
         s.select(s.lt(v, self.tiny), s.splat(0.0), v)
+    }
+}
+
+/// The parts of RMSprop's step with momentum or centred.
+pub(crate) struct RmsPropExtraVectors<S: Simd> {
+    rmsprop: RmsPropVectors<S>,
+    momentum: S::F,
+}
+
+impl<S: Simd> RmsPropExtraVectors<S> {
+    #[inline(always)]
+    pub(crate) fn new(s: S, rule: RmsPropExtraF32) -> Self {
+        RmsPropExtraVectors {
+            rmsprop: RmsPropVectors::new(s, rule.rmsprop),
+            momentum: s.splat(rule.momentum),
+        }
+    }
+
+    /// `rho v + (1 - rho) g g`.
+    #[inline(always)]
+    pub(crate) fn square(&self, s: S, v: S::F, g: S::F) -> S::F {
+        self.mean(s, v, s.mul(g, g))
+    }
+
+    /// `rho mean + (1 - rho) x`.
+    #[inline(always)]
+    pub(crate) fn mean(&self, s: S, mean: S::F, x: S::F) -> S::F {
+        without_tiny(s, s.fma(self.rmsprop.rho, mean, s.mul(self.rmsprop.one_minus_rho, x)))
+    }
+
+    /// `v - mean mean`, but not below 0.
+    #[inline(always)]
+    pub(crate) fn variance(&self, s: S, v: S::F, mean: S::F) -> S::F {
+        let d = s.fma(s.sub(s.splat(0.0), mean), mean, v);
+        s.select(s.lt(d, s.splat(0.0)), s.splat(0.0), d)
+    }
+
+    /// `lr g / (sqrt(d + inside) + outside)`.
+    #[inline(always)]
+    pub(crate) fn increment(&self, s: S, d: S::F, g: S::F) -> S::F {
+        let RmsPropVectors { learning_rate, epsilon_inside, epsilon_outside, .. } = self.rmsprop;
+        let root = s.add(s.sqrt(s.add(d, epsilon_inside)), epsilon_outside);
+        s.div(s.mul(learning_rate, g), root)
+    }
+
+    /// `momentum m + increment`.
+    #[inline(always)]
+    pub(crate) fn movement(&self, s: S, m: S::F, increment: S::F) -> S::F {
+        without_tiny(s, s.fma(self.momentum, m, increment))
     }
 }
 

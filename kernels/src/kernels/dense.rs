@@ -181,7 +181,7 @@ impl Kernels {
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Error> {
         check_shape("V", v.shape(), w.shape())?;
-        self.dense_weight_update(UpdateRule::RmsProp(rule.to_f32(), v), x, delta, w, workspace)
+        self.dense_update(UpdateRule::RmsProp(rule.to_f32(), v), x, delta, w, workspace)
     }
 
     /// [`Kernels::dense_weight_gradient`] and then [`Kernels::sgd`] on W, in one pass that stores no gradient: the same bits,
@@ -208,7 +208,7 @@ impl Kernels {
         w: MatMut<'_>,
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Error> {
-        self.dense_weight_update(UpdateRule::Sgd(rule.to_f32()), x, delta, w, workspace)
+        self.dense_update(UpdateRule::Sgd(rule.to_f32()), x, delta, w, workspace)
     }
 
     /// [`Kernels::dense_weight_gradient`] and then [`Kernels::momentum`] on W, in one pass that stores no gradient: the same
@@ -239,7 +239,7 @@ impl Kernels {
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Error> {
         check_shape("M", m.shape(), w.shape())?;
-        self.dense_weight_update(UpdateRule::Momentum(rule.to_f32(), m), x, delta, w, workspace)
+        self.dense_update(UpdateRule::Momentum(rule.to_f32(), m), x, delta, w, workspace)
     }
 
     /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adam`] on W, in one pass that stores no gradient: the same bits,
@@ -278,7 +278,7 @@ impl Kernels {
     ) -> Result<(), Error> {
         check_shape("M", m.shape(), w.shape())?;
         check_shape("V", v.shape(), w.shape())?;
-        self.dense_weight_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x, delta, w, workspace)
+        self.dense_update(UpdateRule::Adam(rule.to_f32(iteration, 0.0), m, v), x, delta, w, workspace)
     }
 
     /// [`Kernels::dense_weight_gradient`] and then [`Kernels::adamw`] on W, in one pass that stores no gradient: the same bits,
@@ -318,10 +318,10 @@ impl Kernels {
         check_shape("M", m.shape(), w.shape())?;
         check_shape("V", v.shape(), w.shape())?;
         let update = UpdateRule::Adam(rule.adam.to_f32(iteration, rule.weight_decay), m, v);
-        self.dense_weight_update(update, x, delta, w, workspace)
+        self.dense_update(update, x, delta, w, workspace)
     }
 
-    fn dense_weight_update(
+    pub(super) fn dense_update(
         self,
         rule: UpdateRule<'_>,
         x: MatRef<'_>,
@@ -376,6 +376,10 @@ impl Kernels {
                             }
                             UpdateRule::Adam(rule, m, v) => {
                                 (self.table.adam)(*rule, step, part(m, i, &j), part(v, i, &j));
+                            }
+                            UpdateRule::Any(any) => {
+                                let (w, columns) = (MatMut::new(step.w, 1, j.len())?, j.len());
+                                any.block((i, j.start), w, MatRef::new(gradient, 1, columns)?);
                             }
                         }
                     }

@@ -11,6 +11,7 @@ mod optimizer;
 mod packed;
 mod probe;
 mod rows;
+mod rule;
 mod softmax;
 mod sparse;
 mod split;
@@ -28,6 +29,7 @@ pub use dropout::Dropout;
 pub use label_smoothing::LabelSmoothing;
 pub use optimizer::{Adam, AdamW, Epsilon, Momentum, RmsProp, Sgd};
 pub use packed::PackedB;
+pub use rule::{Optimizer, RmsPropMomentum, Rule};
 pub use split::split;
 pub use warp::{Distortion, DistortionRange, Warp};
 

@@ -346,7 +346,7 @@ impl Kernels {
         Ok(())
     }
 
-    fn sparse_update(
+    pub(super) fn sparse_update(
         self,
         rule: UpdateRule<'_>,
         s: Sparse<'_>,
@@ -371,7 +371,7 @@ impl Kernels {
 
 /// Whether a gradient of zero moves no weight: +0 times the rate, by a root that is neither zero nor NaN, as that of an
 /// infinite state becomes with a rho of 0.
-fn may_defer(rule: RmsPropF32) -> bool {
+pub(super) fn may_defer(rule: RmsPropF32) -> bool {
     let rate_keeps_zero = rule.learning_rate.is_finite() && rule.learning_rate.is_sign_positive();
     let decays = rule.rho.is_finite() && rule.rho > 0.0;
     rate_keeps_zero && decays && (rule.epsilon_inside > 0.0 || rule.epsilon_outside > 0.0)

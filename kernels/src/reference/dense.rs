@@ -1,6 +1,6 @@
 //! The dense layer: forward, input gradient, weight gradient, bias gradient.
 
-use super::{fma, optimizer, relu::relu_of};
+use super::{fma, optimizer, relu::relu_of, update};
 use crate::table::{
     DenseForward, DenseInputGradient, DenseWeightGradient, DenseWeightUpdate, Step, UpdateRule,
 };
@@ -81,6 +81,7 @@ pub(super) fn weight_update(call: DenseWeightUpdate<'_>) {
                         optimizer::adam(*rule, step, &mut m[j..=j], &mut v[j..=j]);
                     }
                 }
+                UpdateRule::Any(any) => update::element(any, (k, j), w, gradient[0]),
             }
         }
     }

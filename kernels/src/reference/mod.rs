@@ -22,6 +22,7 @@ mod soft_labels;
 mod softmax;
 mod sparse;
 mod sqrt;
+mod update;
 mod warp;
 
 pub use fma::fma;
@@ -56,11 +57,13 @@ pub(crate) static TABLE: Table = Table {
     row_sum: rows::sum,
     row_max: rows::max,
     row_norm2: rows::norm2,
+    row_sum_of_squares: rows::sum_of_squares,
     argmax: softmax::argmax,
     rmsprop: optimizer::rmsprop,
     sgd: optimizer::sgd,
     momentum: optimizer::momentum,
     adam: optimizer::adam,
+    update: update::update,
     spmm: sparse::spmm,
     spmm_update: sparse::spmm_update,
     rmsprop_decay: sparse::rmsprop_decay,

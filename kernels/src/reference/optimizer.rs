@@ -4,7 +4,7 @@ use super::{fma, sqrt::sqrt};
 use crate::table::{AdamF32, MomentumF32, RmsPropF32, SgdF32, Step, TINY_STATE};
 
 /// State below 2^-100 in magnitude is +0; NaN passes.
-fn without_tiny(state: f32) -> f32 {
+pub(super) fn without_tiny(state: f32) -> f32 {
     if state.abs() < TINY_STATE { 0.0 } else { state }
 }
 

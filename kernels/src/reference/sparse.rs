@@ -3,6 +3,7 @@
 use super::fma;
 use super::optimizer;
 use super::relu::relu_of;
+use super::update;
 use crate::Sparse;
 use crate::gemm::{Finish, Start};
 use crate::table::{RmsPropF32, Spmm, SpmmUpdate, Step, TransposeBytes, UpdateRule};
@@ -75,7 +76,8 @@ pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
         }
         let Some(row) = w.row_mut(i) else { continue };
         for (j, w) in row.iter_mut().enumerate() {
-            let step = Step { w: core::slice::from_mut(w), gradient: &[chain(s, d, i, j, 0.0)] };
+            let gradient = &[chain(s, d, i, j, 0.0)];
+            let step = Step { w: core::slice::from_mut(w), gradient };
             match &mut rule {
                 UpdateRule::Sgd(rule) => optimizer::sgd(*rule, step),
                 UpdateRule::RmsProp(rule, v) => {
@@ -93,6 +95,7 @@ pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
                         optimizer::adam(*rule, step, &mut m[j..=j], &mut v[j..=j]);
                     }
                 }
+                UpdateRule::Any(any) => update::element(any, (i, j), w, gradient[0]),
             }
         }
     }

@@ -209,8 +209,8 @@ pub(crate) unsafe fn run_update(kernels: &RowKernels, call: SpmmUpdate<'_>) {
 /// # Safety
 /// As for [`run_update`], and the terms are those of S.
 unsafe fn run_update_form<T: Terms>(widths: Widths<T>, call: SpmmUpdate<'_>, terms: T) {
-    let SpmmUpdate { d, rule, deferred, mut w, .. } = call;
-    let update = tile_update(rule);
+    let SpmmUpdate { d, mut rule, deferred, mut w, .. } = call;
+    let update = tile_update(&mut rule);
     let (rows, w_row_stride, base) = (w.rows(), w.leading_dimension(), w.as_mut_ptr());
     let deferred = deferred.map_or(core::ptr::null_mut(), |deferred| deferred.as_mut_ptr());
     for panel in panels(widths, w.columns()) {

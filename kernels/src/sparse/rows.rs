@@ -16,7 +16,8 @@ use super::GROUP;
 use super::terms::{Dense, Terms};
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate, load, store};
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
-use crate::generic::simd::Simd;
+use crate::generic::simd::{LANES, Simd};
+use crate::view::{MatMut, MatRef};
 
 /// Some rows of S, one block of k, one panel of C.
 #[derive(Clone, Copy)]
@@ -214,6 +215,20 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                         store::<S, NV, MASKED>(s, mean, v, mask, x);
                         store::<S, NV, MASKED>(s, square, v, mask, y);
                     }
+                }
+            }
+            TileUpdate::Any(any, (first, column)) => {
+                let columns = if MASKED { (NV - 1) * LANES + t.tail } else { NV * LANES };
+                let mut row = [[0.0; LANES]; NV];
+                for i in 0..t.rows {
+                    let look = next_look(s, &t, i, &mut next);
+                    let g = gradient::<S, T, NV, MASKED>(s, &t, i, look, mask);
+                    for (to, g) in row.iter_mut().zip(g) {
+                        s.store(to, g);
+                    }
+                    let w = MatMut::from_raw_parts(t.w.add(i * t.w_row_stride), 1, columns, columns);
+                    let g = MatRef::from_raw_parts(row.as_ptr().cast(), 1, columns, columns as isize, 1);
+                    (*any).block((first + i, column), w, g);
                 }
             }
         }
