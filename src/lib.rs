@@ -32,6 +32,7 @@ pub mod network;
 pub mod npz;
 pub mod optimizer;
 mod pace;
+mod phases;
 pub mod picture;
 pub mod predict;
 pub mod random;

@@ -10,8 +10,8 @@ use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
-use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
-use mnist_fast_kernels::{Isa, Kernels, RmsProp, Sgd};
+use mnist_fast::train::{Clip, Examples, Optimizer, Regularization, Settings, Trainer};
+use mnist_fast_kernels::{Adam, Isa, Kernels, RmsProp, Sgd};
 
 /// Counts the allocations of every thread.
 struct Counting;
@@ -45,7 +45,15 @@ fn training_evaluation_and_prediction_allocate_nothing() {
             println!("skipped: no {isa} on this CPU");
             continue;
         };
-        for optimizer in [Optimizer::RmsProp(RmsProp::default()), Optimizer::Sgd(Sgd::default())] {
+        let optimizers = [
+            Optimizer::RmsProp(RmsProp::default()),
+            Optimizer::Sgd(Sgd::default()),
+            Optimizer::Adam(Adam::default()),
+        ];
+        let clipped = Regularization { l2: 1e-4, weight_decay: 1e-3, clip: Clip::Norm(0.5) };
+        for (optimizer, regularization) in
+            optimizers.into_iter().zip([Regularization::default(), Regularization::default(), clipped])
+        {
             for threads in [1, 2, 3] {
                 // With two threads and more zeros are left out, in a hidden layer too.
                 let sparse = threads > 1;
@@ -60,6 +68,7 @@ fn training_evaluation_and_prediction_allocate_nothing() {
                 } else {
                     Trainer::new(kernels, team, network, settings).unwrap()
                 };
+                trainer = trainer.with_regularization(regularization).unwrap();
                 trainer.reserve(train.len(), test.len());
                 trainer.train_epoch(first, 1).unwrap();
                 let before = ALLOCATIONS.load(SeqCst);

@@ -223,7 +223,7 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (&["train", "--seed", "-1"], "whole number"),
         (&["train", "--hidden", "0"], "128,128, or none"),
         (&["train", "--hidden", "128,,10"], "128,128, or none"),
-        (&["train", "--optimizer", "adam"], "rmsprop or sgd"),
+        (&["train", "--optimizer", "adagrad"], "rmsprop, sgd, adam or adamw"),
         (&["train", "--activation", "gelu"], "expected relu, leaky-relu"),
         (&["train", "--activation", "tanh,relu,tanh"], "3 values for 2 hidden layers"),
         (&["summary", "--hidden", "none", "--activation", "tanh"], "of which there are none"),

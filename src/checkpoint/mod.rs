@@ -11,12 +11,14 @@
 
 mod file;
 mod folder;
+mod state;
 
 pub use folder::{Folder, Found};
+pub use state::StateTensor;
 
 use crate::history::Epoch;
 use crate::network::Network;
-use crate::train::{Partial, StateTensor};
+use crate::train::Partial;
 
 /// A run at a point between two steps.
 #[derive(Clone)]

@@ -341,9 +341,11 @@ pub(crate) fn is_of_run(name: &str) -> bool {
 
 /// The options with this one instead of those it replaces.
 fn with(options: &[Given], option: &Given) -> Vec<Given> {
-    const EXCLUDE_EACH_OTHER: [&str; 2] = ["--validation", "--validation-split"];
+    const EXCLUDE_EACH_OTHER: [[&str; 2]; 2] =
+        [["--validation", "--validation-split"], ["--clip-value", "--clip-norm"]];
     let replaced = |name: &str| {
-        name == option.0 || [name, option.0].iter().all(|name| EXCLUDE_EACH_OTHER.contains(name))
+        let both = |pair: &[&str; 2]| [name, option.0].iter().all(|name| pair.contains(name));
+        name == option.0 || EXCLUDE_EACH_OTHER.iter().any(both)
     };
     options.iter().filter(|(name, _)| !replaced(name)).chain([option]).cloned().collect()
 }

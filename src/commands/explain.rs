@@ -6,10 +6,10 @@ use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::schedule::Schedule;
-use mnist_fast::train::Optimizer;
-use mnist_fast_kernels::{DistortionRange, Epsilon, LabelSmoothing};
+use mnist_fast::train::{Optimizer, Regularization};
+use mnist_fast_kernels::{DistortionRange, LabelSmoothing};
 
-use super::{augment, schedule};
+use super::{augment, formulas, schedule};
 use crate::args::Opt;
 
 pub(crate) const EXPLAIN: Opt = Opt {
@@ -29,6 +29,7 @@ pub(crate) struct Explained<'a> {
     pub(crate) augment: Option<&'a DistortionRange>,
     pub(crate) optimizer: &'a Optimizer,
     pub(crate) schedule: &'a Schedule,
+    pub(crate) regularization: Regularization,
     /// Where the initial weights come from, if from a file.
     pub(crate) init: Option<&'a Path>,
 }
@@ -156,29 +157,8 @@ impl Explained<'_> {
     }
 
     fn optimizer(&self) -> String {
-        match self.optimizer {
-            Optimizer::Sgd(rule) => with_sources(
-                vec!["Optimizer: sgd".to_owned(), format!("  w = w - {} g, g = dL/dw", rule.learning_rate)],
-                &["Robbins and Monro 1951; Keras' optimizers.SGD, torch.optim.SGD; both without momentum"],
-            ),
-            Optimizer::RmsProp(rule) => {
-                let (lr, rho, epsilon) = (rule.learning_rate, rule.rho, rule.epsilon);
-                let root = match rule.epsilon_at {
-                    Epsilon::InsideRoot => format!("sqrt(v + {epsilon:e})"),
-                    Epsilon::OutsideRoot => format!("(sqrt(v) + {epsilon:e})"),
-                };
-                let lines = vec![
-                    "Optimizer: rmsprop".to_owned(),
-                    format!("  v = {rho} v + (1 - {rho}) g^2, g = dL/dw, v = 0 before the first step"),
-                    format!("  w = w - {lr} g / {root}"),
-                ];
-                let sources = [
-                    "Tieleman and Hinton 2012, lecture 6e",
-                    "epsilon inside the root: Keras 3's optimizers.RMSprop; PyTorch adds it to the root",
-                ];
-                with_sources(lines, &sources)
-            }
-        }
+        let (lines, sources) = formulas::update(self.optimizer, &self.regularization);
+        with_sources(lines, &sources)
     }
 
     fn weights(&self) -> String {
@@ -237,10 +217,18 @@ mod tests {
         let network = network.with_activations(&activations).unwrap();
         let dropout = Some(dropout).filter(|rates| !rates.is_empty());
         let smoothing = LabelSmoothing::new(smoothing).unwrap();
-        let (augment, schedule) = (None, &Schedule::default());
-        let optimizer = &optimizer;
-        let init = None;
-        Explained { network: &network, loss, smoothing, dropout, augment, optimizer, schedule, init }.text()
+        Explained {
+            network: &network,
+            loss,
+            smoothing,
+            dropout,
+            augment: None,
+            optimizer: &optimizer,
+            schedule: &Schedule::default(),
+            regularization: Regularization::default(),
+            init: None,
+        }
+        .text()
     }
 
     #[track_caller]

@@ -34,10 +34,26 @@ pub(crate) const LIKE: Opt = Opt {
 pub(crate) const ARGUMENTS: &str = "arguments";
 
 /// What else is no longer meant where an option is replaced.
-const DEPENDENTS: [(&str, &[&str]); 6] = [
+const DEPENDENTS: [(&str, &[&str]); 8] = [
     ("--validation", &["--validation-split"]),
     ("--validation-split", &["--validation"]),
-    ("--optimizer", &["--lr"]),
+    (
+        "--optimizer",
+        &[
+            "--lr",
+            "--momentum",
+            "--nesterov",
+            "--rho",
+            "--centered",
+            "--epsilon",
+            "--epsilon-at",
+            "--beta-1",
+            "--beta-2",
+            "--weight-decay",
+        ],
+    ),
+    ("--clip-value", &["--clip-norm"]),
+    ("--clip-norm", &["--clip-value"]),
     ("--schedule", &["--lr-drop-every", "--lr-factor", "--lr-first", "--lr-final"]),
     ("--augment", &["--augment-rotate", "--augment-scale", "--augment-shear", "--augment-shift"]),
     // The file says what network there is.
@@ -226,6 +242,9 @@ mod tests {
             (given("--lr", "1"), "--lr", true),
             (given("--lr", "1"), "--optimizer", false),
             (given("--optimizer", "sgd"), "--lr", true),
+            (given("--optimizer", "sgd"), "--beta-1", true),
+            (given("--clip-norm", "1"), "--clip-value", true),
+            (given("--momentum", "0.5"), "--optimizer", false),
             (given("--validation", "1"), "--validation-split", true),
             (given("--hidden", "9"), "--activation", false),
             (given("--hidden", "none"), "--activation", true),

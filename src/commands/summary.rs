@@ -7,7 +7,7 @@ use mnist_fast::activation::Activation;
 use mnist_fast::loss::Loss;
 use mnist_fast::network::Network;
 use mnist_fast::schedule::Schedule;
-use mnist_fast::train::Optimizer;
+use mnist_fast::train::{Optimizer, Regularization};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp};
 
 use super::explain::{EXPLAIN, Explained};
@@ -74,6 +74,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         augment: None,
         optimizer: &Optimizer::RmsProp(RmsProp::default()),
         schedule: &Schedule::default(),
+        regularization: Regularization::default(),
         init: model.as_ref().map(Path::new),
     };
     output::line(format_args!("\n{}", explained.text()))

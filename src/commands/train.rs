@@ -16,9 +16,9 @@ use mnist_fast::network::Network;
 use mnist_fast::predict::{self, Predictor};
 use mnist_fast::report::Names;
 use mnist_fast::team::Team;
-use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
+use mnist_fast::train::{Examples, Settings, Trainer};
 use mnist_fast::{Error, Result};
-use mnist_fast_kernels::{DistortionRange, LabelSmoothing, RmsProp, Sgd};
+use mnist_fast_kernels::{DistortionRange, LabelSmoothing};
 use serde_json::{Map, Value};
 
 use super::augment;
@@ -29,6 +29,7 @@ use super::engine::{self, Engine};
 use super::explain::{EXPLAIN, Explained};
 use super::keeper::Keeper;
 use super::network::{self, Layers};
+use super::optimizer::{self, Choice, Switches};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
 use super::repeat::{self, ARGUMENTS, LIKE, Like, PRINT_COMMAND};
@@ -72,8 +73,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     augment::SHEAR,
     augment::SHIFT,
     heading("Training"),
-    Opt { name: "--optimizer", value: "NAME", help: "rmsprop (default) or sgd" },
-    Opt { name: "--lr", value: "X", help: "learning rate (default 0.001 for rmsprop, 0.01 for sgd)" },
+    optimizer::OPTIMIZER,
+    optimizer::LR,
     schedule::SCHEDULE,
     schedule::WARMUP,
     schedule::DROP_EVERY,
@@ -103,6 +104,20 @@ pub(crate) const OPTIONS: &[Opt] = &[
     checkpoint::EVERY,
     checkpoint::RESUME,
     LIKE,
+    heading("The optimizer's numbers"),
+    optimizer::MOMENTUM,
+    optimizer::NESTEROV,
+    optimizer::RHO,
+    optimizer::CENTERED,
+    optimizer::EPSILON,
+    optimizer::EPSILON_AT,
+    optimizer::BETA_1,
+    optimizer::BETA_2,
+    heading("Weights and gradients kept small"),
+    optimizer::L2,
+    optimizer::WEIGHT_DECAY,
+    optimizer::CLIP_VALUE,
+    optimizer::CLIP_NORM,
     heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: one per core, but at most batch size / 16)" },
     engine::ISA,
@@ -125,7 +140,7 @@ struct Plan {
     dropout: Option<Vec<f64>>,
     smoothing: LabelSmoothing,
     augment: Option<DistortionRange>,
-    optimizer: Optimizer,
+    moves: Choice,
     schedule: schedule::Asked,
     batch_size: usize,
     epochs: usize,
@@ -184,15 +199,25 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let dropout = plan.dropout(&network)?;
     let loss = plan.loss(&network);
     let steps = train.len().div_ceil(plan.batch_size);
-    let schedule = plan.schedule.schedule(plan.optimizer.learning_rate(), plan.epochs, steps)?;
+    let schedule = plan.schedule.schedule(plan.moves.optimizer.learning_rate(), plan.epochs, steps)?;
     if let Some(range) = plan.augment {
         distortion(range, plan.seed, (data.rows, data.cols))?;
     }
     if plan.explain {
         let (dropout, smoothing, init) = (dropout.as_deref(), plan.smoothing, plan.init.as_deref());
-        let (augment, optimizer, schedule) = (plan.augment.as_ref(), &plan.optimizer, &schedule);
-        let explained =
-            Explained { network: &network, loss, smoothing, dropout, augment, optimizer, schedule, init };
+        let (augment, schedule) = (plan.augment.as_ref(), &schedule);
+        let Choice { optimizer, regularization, .. } = &plan.moves;
+        let explained = Explained {
+            network: &network,
+            loss,
+            smoothing,
+            dropout,
+            augment,
+            optimizer,
+            schedule,
+            regularization: *regularization,
+            init,
+        };
         return output::line(explained.text());
     }
     let from = if parts.validation_first { "first" } else { "last" };
@@ -215,7 +240,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     })?;
     let settings = Settings {
         batch_size: plan.batch_size.min(train.len()),
-        optimizer: plan.optimizer,
+        optimizer: plan.moves.optimizer,
         seed: plan.seed,
         shuffle: plan.shuffle,
         sparse: plan.engine.sparse.unwrap_or_else(|| train.are_sparse()),
@@ -239,6 +264,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let mut training: Value = serde_json::from_str(&config().finish()).expect("our own JSON");
 
     let trainer = Trainer::new(plan.engine.kernels, team, network, settings)?.with_loss(loss)?;
+    let trainer = trainer.with_regularization(plan.moves.regularization)?;
     let mut trainer = trainer.with_label_smoothing(plan.smoothing).with_schedule(schedule);
     if let Some(rates) = &dropout {
         trainer = trainer.with_dropout(rates)?;
@@ -388,20 +414,10 @@ impl Plan {
                 "--print-command prints a command line; leave --json, --quiet and --explain out",
             ));
         }
+        let switches = Switches::parse(&mut args);
         let source = Source::parse(&mut args)?;
         let layers = Layers::parse(&mut args)?;
-        let lr = args.parse("--lr", "a finite number, 0 or more", |text| {
-            text.parse().ok().filter(|lr: &f64| lr.is_finite() && *lr >= 0.0 && (*lr as f32).is_finite())
-        })?;
-        let optimizer = args.parse("--optimizer", "rmsprop or sgd", |name| match name {
-            "rmsprop" => Some(Optimizer::RmsProp(RmsProp::default())),
-            "sgd" => Some(Optimizer::Sgd(Sgd::default())),
-            _ => None,
-        })?;
-        let mut optimizer = optimizer.unwrap_or(Optimizer::RmsProp(RmsProp::default()));
-        if let Some(lr) = lr {
-            optimizer = optimizer.with_learning_rate(lr);
-        }
+        let moves = Choice::parse(switches, &mut args)?;
         let plan = Plan {
             source,
             classes: args.value("--classes", "classes such as 3,8")?,
@@ -409,7 +425,7 @@ impl Plan {
             dropout: network::parse_dropout(&mut args)?,
             smoothing: network::parse_label_smoothing(&mut args)?,
             augment: augment::parse(&mut args)?,
-            optimizer,
+            moves,
             schedule: schedule::Asked::parse(&mut args)?,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
             epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
@@ -539,15 +555,8 @@ impl Plan {
         let config = config.with("validation", validation.0).with("validation_from", validation.1);
         let config =
             config.with("hidden", hidden).with("activation", Activation::list(&network.activations()));
-        let config = match &self.optimizer {
-            Optimizer::Sgd(rule) => config.with("optimizer", "sgd").with("lr", rule.learning_rate),
-            Optimizer::RmsProp(rule) => config
-                .with("optimizer", "rmsprop")
-                .with("lr", rule.learning_rate)
-                .with("rho", rule.rho)
-                .with("epsilon", rule.epsilon),
-        };
-        let config = self.schedule.record(config, self.optimizer.learning_rate());
+        let config = self.moves.record(config);
+        let config = self.schedule.record(config, self.moves.optimizer.learning_rate());
         let sparse = match self.engine.sparse {
             None => "auto",
             Some(true) => "always",

@@ -1,14 +1,13 @@
 //! Steps on randomly distorted images.
 
-use mnist_fast_kernels::DistortionRange;
+use mnist_fast_kernels::{DistortionRange, Rule};
 
-use super::phases::Phase;
 use super::step::Owed;
 use super::{Examples, Trainer};
 use crate::augment::Augmented;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::optimizer::Rule;
+use crate::phases::Phase;
 
 impl Trainer {
     /// The same on randomly distorted images, of `shape` (rows, columns). They are evaluated as they are.

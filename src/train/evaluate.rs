@@ -3,9 +3,9 @@
 use mnist_fast_kernels::{ByteRows, split};
 
 use super::activations::{gather, rows_of};
-use super::phases::Phase;
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
+use crate::phases::Phase;
 use crate::shared::SharedBuffer;
 
 /// Images that a thread takes through the network at a time: their activations stay in its L2.
@@ -36,7 +36,8 @@ impl Trainer {
     pub fn evaluate(&mut self, examples: Examples<'_>) -> Metrics {
         self.phases.start();
         self.evaluated.reserve(examples.len());
-        let Trainer { kernels, team, settings, network, workers, evaluated, .. } = self;
+        let Trainer { kernels, team, settings, regularization, penalty, network, workers, evaluated, .. } =
+            self;
         let Results { losses, predictions } = evaluated;
         let (kernels, network, threads, sparse) = (*kernels, &*network, team.threads(), settings.sparse);
         team.run(|t| {
@@ -67,8 +68,11 @@ impl Trainer {
             }
         });
         let labels = examples.labels.iter().map(|label| u32::from(*label));
-        let metrics =
+        let mut metrics =
             Metrics::of(losses.part(0..examples.len()), predictions.part(0..examples.len()), labels);
+        if let Some(sums) = penalty {
+            metrics.loss_sum += regularization.l2 * sums.of_network(kernels, network) * examples.len() as f64;
+        }
         self.phases.mark_all(Phase::Validation);
         metrics
     }

@@ -14,10 +14,11 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{Kernels, MatRef, split};
+use mnist_fast_kernels::{Kernels, MatRef, RmsPropMomentum, split};
 
 use super::Optimizer;
 use crate::network::Layer;
+use crate::optimizer::states::States;
 use crate::shared::{SharedBuffer, SharedMatrix};
 
 /// A group of threads has at least so many columns where zeros are left out: with fewer, finding the nonzeros would be most of the work.
@@ -29,8 +30,8 @@ const VECTOR: usize = 16;
 pub(super) struct Panel {
     pub(super) columns: Range<usize>,
     pub(super) weights: SharedMatrix,
-    /// The optimizer's; without columns where it has none.
-    pub(super) state: SharedMatrix,
+    /// The optimizer's.
+    pub(super) states: States,
     /// For each row of the state, the decay that is owed to it.
     pub(super) deferred: SharedBuffer<u32>,
 }
@@ -43,7 +44,7 @@ impl Panel {
 }
 
 /// The first layer in training.
-pub(super) struct FirstLayer {
+pub(crate) struct FirstLayer {
     panels: Vec<Panel>,
     groups: usize,
     threads: usize,
@@ -67,12 +68,11 @@ impl FirstLayer {
         sparse: bool,
     ) -> Self {
         let (groups, panels) = layout(layer.outputs(), threads, sparse.then(|| kernels.sparse_columns()));
-        let stateful = !matches!(optimizer, Optimizer::Sgd(_));
         let panel = |i| {
             let columns = split(layer.outputs(), VECTOR, panels, i);
             Panel {
                 weights: SharedMatrix::new(layer.inputs(), columns.len()),
-                state: SharedMatrix::new(layer.inputs(), if stateful { columns.len() } else { 0 }),
+                states: States::new(optimizer, layer.inputs(), columns.len()),
                 deferred: SharedBuffer::new(if sparse { layer.inputs() } else { 0 }),
                 columns,
             }
@@ -142,19 +142,28 @@ impl FirstLayer {
         }
     }
 
-    /// The optimizer's state, inputs x outputs, row-major; empty where it has none.
-    pub(super) fn state(&self) -> Vec<f32> {
-        let inputs = self.panels.iter().map(|panel| panel.state.rows()).max().unwrap_or(0);
-        let rows = (0..inputs).flat_map(|input| self.panels.iter().map(move |panel| panel.state.row(input)));
+    /// Copies one row of the weights, whole.
+    pub(super) fn copy_row(&self, input: usize, to: &mut [f32]) {
+        for Panel { columns, weights, .. } in &self.panels {
+            to[columns.clone()].copy_from_slice(weights.row(input));
+        }
+    }
+
+    /// The optimizer's state `k`, inputs x outputs, row-major.
+    pub(crate) fn state(&self, k: usize) -> Vec<f32> {
+        let inputs = self.panels.iter().map(|panel| panel.weights.rows()).max().unwrap_or(0);
+        let rows =
+            (0..inputs).flat_map(|input| self.panels.iter().map(move |panel| panel.states.get(k).row(input)));
         rows.flatten().copied().collect()
     }
 
     /// Sets what [`FirstLayer::state`] gave.
-    pub(super) fn set_state(&mut self, values: &[f32]) {
+    pub(crate) fn set_state(&mut self, k: usize, values: &[f32]) {
         let mut rest = values;
-        let inputs = self.panels.iter().map(|panel| panel.state.rows()).max().unwrap_or(0);
+        let inputs = self.panels.iter().map(|panel| panel.weights.rows()).max().unwrap_or(0);
         for input in 0..inputs {
-            for Panel { state, .. } in &mut self.panels {
+            for Panel { states, .. } in &mut self.panels {
+                let state = states.get_mut(k);
                 let (row, after) = rest.split_at(state.columns());
                 state.row_mut(input).copy_from_slice(row);
                 rest = after;
@@ -164,9 +173,14 @@ impl FirstLayer {
 
     /// Makes good the decay that some rows of the state owe.
     pub(super) fn settle(&mut self, kernels: Kernels, optimizer: &Optimizer) {
-        let Optimizer::RmsProp(rule) = optimizer else { return };
-        for Panel { state, deferred, .. } in &mut self.panels {
+        let (Optimizer::RmsProp(rule) | Optimizer::RmsPropMomentum(RmsPropMomentum { rmsprop: rule, .. })) =
+            optimizer
+        else {
+            return;
+        };
+        for Panel { states, deferred, .. } in &mut self.panels {
             if !deferred.all().is_empty() {
+                let state = states.get_mut(0);
                 let (rows, columns) = (state.rows(), state.columns());
                 // SAFETY: the exclusive borrow proves that nobody else is there.
                 let v = unsafe { state.write(0..rows, 0..columns) };

@@ -6,11 +6,8 @@ mod dropout;
 mod evaluate;
 mod first;
 mod loss;
-mod phases;
 mod sparse;
-mod state;
 mod step;
-mod update;
 
 use mnist_fast_kernels::{Kernels, LabelSmoothing, Workspace};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -24,21 +21,23 @@ use crate::loss::Loss;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::network::{Layer, Network};
+use crate::optimizer::norms::{self, Gradients, Sums};
+use crate::optimizer::states::{LayerState, States};
+use crate::phases::Phases;
 use crate::random;
 use crate::schedule::Schedule;
-use crate::shared::{SharedBuffer, SharedMatrix};
+use crate::shared::SharedMatrix;
 use crate::team::Team;
 use activations::Activations;
 use dropout::Dropped;
 use first::FirstLayer;
 use loss::Target;
-use phases::Phases;
 use sparse::Turned;
 
-pub use crate::optimizer::Optimizer;
-pub use phases::Phase;
+pub use crate::checkpoint::StateTensor;
+pub use crate::optimizer::{Clip, Optimizer, Regularization};
+pub use crate::phases::Phase;
 pub use sparse::skips;
-pub use state::StateTensor;
 
 /// Examples that are looked at to measure density.
 const SAMPLE: usize = 1000;
@@ -121,14 +120,19 @@ impl Default for Partial {
 pub struct Trainer {
     kernels: Kernels,
     team: Team,
-    settings: Settings,
+    pub(crate) settings: Settings,
     schedule: Schedule,
+    regularization: Regularization,
+    /// Where there is a penalty on the weights, the sums that it is of.
+    penalty: Option<Sums>,
+    /// Where they are clipped by their norm.
+    gradients: Option<Gradients>,
     /// Steps taken so far, in all epochs.
-    iteration: u64,
-    network: Network,
+    pub(crate) iteration: u64,
+    pub(crate) network: Network,
     /// The first layer's weights and their state, while an epoch runs.
-    first: FirstLayer,
-    state: Vec<LayerState>,
+    pub(crate) first: FirstLayer,
+    pub(crate) state: Vec<LayerState>,
     batch: Activations,
     workers: Vec<Mutex<Worker>>,
     /// Where zeros are left out.
@@ -141,19 +145,12 @@ pub struct Trainer {
     phases: Phases,
 }
 
-/// The optimizer's state of one layer's parameters: RMSprop's running means of squares, and nothing for SGD.
-struct LayerState {
-    /// Not the first layer's.
-    weights: SharedMatrix,
-    biases: SharedBuffer<f32>,
-}
-
 /// What one thread has for itself.
 struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
-    /// Room for the gradient of a layer's biases.
+    /// Room for the gradient of a layer's biases, and for some rows of weights.
     gradient: Vec<f32>,
     /// Room to evaluate some images.
     evaluation: Activations,
@@ -174,7 +171,7 @@ fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Opti
     let turned =
         if settings.sparse { Turned::memory_needed(network, settings.batch_size, threads)? } else { 0 };
     parameters
-        .checked_mul(3)?
+        .checked_mul(2 + settings.optimizer.states().len())?
         .checked_add(turned)?
         .checked_add(per_image.checked_mul(settings.batch_size)?)?
         .checked_add(own.checked_mul(threads)?)
@@ -187,10 +184,10 @@ impl Trainer {
     /// Where what training needs beside the network does not fit into memory.
     pub fn new(kernels: Kernels, team: Team, network: Network, settings: Settings) -> Result<Self> {
         memory::require(memory_needed(&network, &settings, team.threads()), "training this network")?;
-        let stateful = matches!(settings.optimizer, Optimizer::RmsProp(_));
+        let states = |rows, layer: &Layer| States::new(&settings.optimizer, rows, layer.outputs());
         let state = network.layers().iter().enumerate().map(|(l, layer)| LayerState {
-            weights: SharedMatrix::new(layer.inputs(), if stateful && l > 0 { layer.outputs() } else { 0 }),
-            biases: SharedBuffer::new(if stateful { layer.outputs() } else { 0 }),
+            weights: states(if l > 0 { layer.inputs() } else { 0 }, layer),
+            biases: states(1, layer),
         });
         let first = FirstLayer::new(
             kernels,
@@ -210,7 +207,7 @@ impl Trainer {
                     if sparse.is_some() { 0 } else { settings.batch_size.max(evaluate::BLOCK) },
                     network.inputs(),
                 ),
-                gradient: vec![0.0; widest],
+                gradient: norms::room(widest),
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
         };
@@ -229,6 +226,9 @@ impl Trainer {
             team,
             settings,
             schedule: Schedule::default(),
+            regularization: Regularization::default(),
+            penalty: None,
+            gradients: None,
             iteration: 0,
             network,
         })
@@ -254,6 +254,22 @@ impl Trainer {
             let worker = worker.get_mut().expect("no thread is at work");
             worker.evaluation.target = Target::new(loss, evaluate::BLOCK, outputs);
         }
+        Ok(self)
+    }
+
+    /// The same with a penalty on weights, weight decay or clipped gradients. Losses then have the penalty in them, in training
+    /// and evaluation alike, as Keras reports them.
+    ///
+    /// # Errors
+    /// Where what it needs does not fit into memory.
+    pub fn with_regularization(mut self, regularization: Regularization) -> Result<Self> {
+        if let Clip::Norm(most) = regularization.clip {
+            let bytes = memory_needed(&self.network, &self.settings, 0);
+            memory::require(bytes, "clipping gradients by their norm")?;
+            self.gradients = Some(Gradients::new(&self.network, most));
+        }
+        self.penalty = (regularization.l2 > 0.0).then(|| Sums::new(&self.network));
+        self.regularization = regularization;
         Ok(self)
     }
 
@@ -380,6 +396,7 @@ impl Trainer {
             let next = order[(done.steps * batch_size).min(order.len())..].chunks(batch_size).next();
             let rate = self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration);
             let rule = self.settings.optimizer.with_learning_rate(rate).at(self.iteration);
+            let rule = self.regularization.before(rule);
             let batch = self.any_step(owed, examples, images, next.unwrap_or(&[]));
             owed = Some((rule, images));
             self.iteration += 1;

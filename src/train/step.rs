@@ -8,7 +8,8 @@
 //!
 //! Layer 1 is most of the weights: `first.rs` says why each thread keeps its own columns of them. A thread that has just moved its
 //! panels needs nobody else to run them forward, so the team waits for each other twice a step. Where threads share panels,
-//! they wait once more, between the update and layer 1.
+//! they wait once more, between the update and layer 1. Gradients that are clipped by the norm of them all are stored, summed and
+//! applied in phases of their own.
 //!
 //! Threads split outputs, never sums: each gradient element is one chain over the whole batch in order, so
 //! the bits do not depend on the number of threads. Nor do they depend on leaving out the terms of pixels that are 0.
@@ -16,17 +17,18 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
-use mnist_fast_kernels::{Kernels, prefetch, split};
+use mnist_fast_kernels::{Kernels, Rule, prefetch, split};
 
 use super::activations::{Activations, gather, rows_of};
 use super::first::FirstLayer;
-use super::phases::{Phase, Phases};
 use super::sparse::{Turned, batch_of};
-use super::update::{Update, update_biases};
-use super::{Examples, LayerState, Trainer, Worker};
+use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::optimizer::Rule;
+use crate::optimizer::norms::{Gradients, Sums};
+use crate::optimizer::states::LayerState;
+use crate::optimizer::update::{Update, bias_gradient, move_stored, update_biases};
+use crate::phases::{Phase, Phases};
 use crate::team::Team;
 
 /// Rows of layer 1 are shared out in whole vectors of the kernels, which are cache lines too.
@@ -53,6 +55,8 @@ struct Shared<'a> {
     workers: &'a [Mutex<Worker>],
     sparse: Option<&'a Turned>,
     phases: &'a Phases,
+    penalty: Option<&'a Sums>,
+    stored: Option<&'a Gradients>,
     examples: Examples<'a>,
 }
 
@@ -66,7 +70,7 @@ impl Trainer {
         images: &[u32],
         next: &[u32],
     ) -> Metrics {
-        let owed = owed.and_then(|owed| match self.first.is_private() {
+        let owed = owed.and_then(|owed| match self.first.is_private() && self.gradients.is_none() {
             true => Some(owed),
             false => {
                 self.update(owed, examples, images);
@@ -98,7 +102,11 @@ impl Trainer {
 
         let (batch, all) = (&self.batch, 0..images.len());
         let (losses, predictions) = (batch.losses.part(all.clone()), batch.predictions.part(all.clone()));
-        Metrics::of(losses, predictions, batch.labels.part(all).iter().copied())
+        let mut metrics = Metrics::of(losses, predictions, batch.labels.part(all).iter().copied());
+        if let Some(sums) = &self.penalty {
+            metrics.loss_sum += self.regularization.l2 * sums.total() * images.len() as f64;
+        }
+        metrics
     }
 
     /// Moves the weights by what a step owes, while the images at `next` are fetched from memory.
@@ -109,11 +117,31 @@ impl Trainer {
             // SAFETY: nothing else goes on.
             unsafe { shared.update(t, &owed, next) };
         });
+        if let Some(stored) = shared.stored {
+            // SAFETY: gradients are only read now; a thread sums its own rows.
+            team.run(|t| unsafe { stored.sum(shared.kernels, (t, shared.threads)) });
+            let rule = stored.rule(&owed.rule);
+            // SAFETY: nothing else goes on.
+            team.run(|t| unsafe { shared.move_by(t, &rule, stored) });
+        }
         shared.phases.mark(0, Phase::Waiting);
     }
 
     fn shared<'a>(&'a mut self, examples: Examples<'a>) -> (Shared<'a>, &'a mut Team) {
-        let Trainer { kernels, team, network, first, state, batch, workers, sparse, phases, .. } = self;
+        let Trainer {
+            kernels,
+            team,
+            network,
+            first,
+            state,
+            batch,
+            workers,
+            sparse,
+            phases,
+            penalty,
+            gradients,
+            ..
+        } = self;
         let sparse = sparse.as_ref();
         let threads = team.threads();
         let shared = Shared {
@@ -126,6 +154,8 @@ impl Trainer {
             workers,
             sparse,
             phases,
+            penalty: penalty.as_ref(),
+            stored: gradients.as_ref(),
             examples,
         };
         (shared, team)
@@ -189,7 +219,7 @@ impl Shared<'_> {
     unsafe fn images(&self, t: usize, count: usize, next: &[u32]) {
         let Shared { kernels, threads, network, batch, phases, sparse, .. } = *self;
         let rows = split(count, 1, threads, t);
-        let workspace = &mut self.worker(t).workspace;
+        let Worker { workspace, gradient, .. } = &mut *self.worker(t);
         // Whom an image comes to first fetches it from memory, the others then from the cache that they share.
         let (soon, later) = {
             let own = &next[split(next.len(), 1, threads, t)];
@@ -208,6 +238,17 @@ impl Shared<'_> {
                 self.fetch(later);
             }
             batch.backward(kernels, network, (t, &rows), sparse, workspace);
+            if let Some(sums) = self.penalty {
+                for (l, layer) in network.layers().iter().enumerate() {
+                    let (rows, columns) = (split(layer.inputs(), 1, threads, t), layer.outputs());
+                    if l == 0 {
+                        let copy = |row: usize, to: &mut [f32]| self.first.copy_row(row, to);
+                        sums.copied_rows(kernels, rows, columns, gradient, copy);
+                    } else {
+                        sums.rows(kernels, l, rows.clone(), layer.weights.read(rows, 0..columns));
+                    }
+                }
+            }
         }
         phases.mark(t, Phase::Deltas);
     }
@@ -219,7 +260,7 @@ impl Shared<'_> {
     /// the copies turned over for it lives; nobody writes the batch's deltas, nor those columns of its outputs that are a
     /// layer's inputs to these rows.
     unsafe fn update(&self, t: usize, owed: &Owed<'_>, next: &[u32]) {
-        let Shared { kernels, network, batch, phases, sparse, state, first, .. } = *self;
+        let Shared { kernels, network, batch, phases, sparse, state, first, stored, .. } = *self;
         let Owed { rule, images, .. } = owed;
         let all = 0..images.len();
         let Worker { workspace, x, gradient, .. } = &mut *self.worker(t);
@@ -237,8 +278,9 @@ impl Shared<'_> {
                     kernels,
                     rule,
                     delta: batch.deltas[0].read(all.clone(), panel.columns.clone()),
-                    weights: panel.weights.write(rows.clone(), 0..panel.weights.columns()),
-                    state: panel.state.write(rows, 0..panel.state.columns()),
+                    weights: panel.weights.write(rows.clone(), 0..panel.columns.len()),
+                    states: panel.states.write(&rows, &(0..panel.columns.len())),
+                    gradient: stored.map(|to| to.weights(0).write(rows, panel.columns.clone())),
                 };
                 if let Some(turned) = sparse {
                     let deferred = panel.deferred.write(pixels.clone());
@@ -258,14 +300,11 @@ impl Shared<'_> {
                 let columns = first.biases(l, t, layer.outputs());
                 let delta = |columns| batch.deltas[l].read(all.clone(), columns);
                 if !columns.is_empty() {
-                    update_biases(
-                        kernels,
-                        rule,
-                        (layer, &state[l]),
-                        delta(columns.clone()),
-                        columns,
-                        gradient,
-                    );
+                    let gradient = bias_gradient(kernels, delta(columns.clone()), gradient);
+                    match stored {
+                        Some(to) => to.set_biases(l, columns, gradient),
+                        None => update_biases(kernels, rule, (layer, &state[l]), columns, gradient),
+                    }
                 }
                 if l == 0 {
                     continue;
@@ -276,7 +315,8 @@ impl Shared<'_> {
                     rule,
                     delta: delta(0..layer.outputs()),
                     weights: layer.weights.write(rows.clone(), 0..layer.outputs()),
-                    state: state[l].weights.write(rows.clone(), 0..state[l].weights.columns()),
+                    states: state[l].weights.write(&rows, &(0..layer.outputs())),
+                    gradient: stored.map(|to| to.weights(l).write(rows.clone(), 0..layer.outputs())),
                 };
                 let x = batch.outputs[l - 1].read(all.clone(), rows.clone());
                 match sparse.and_then(|turned| turned.layer(l)) {
@@ -289,5 +329,37 @@ impl Shared<'_> {
             }
         }
         phases.mark(t, Phase::OthersUpdate);
+    }
+
+    /// The rule's step by gradients that were stored, on the weights that [`Shared::update`] moves.
+    ///
+    /// # Safety
+    /// No other reference to them and their states lives; nobody writes the gradients.
+    unsafe fn move_by(&self, t: usize, rule: &Rule, stored: &Gradients) {
+        let Shared { kernels, network, state, first, .. } = *self;
+        let (panels, members, member) = first.place(t);
+        let pixels = split(network.inputs(), VECTOR, members, member);
+        // SAFETY: as the caller vouches.
+        unsafe {
+            for panel in panels {
+                let (columns, g) = (0..panel.columns.len(), stored.weights(0));
+                let w = panel.weights.write(pixels.clone(), columns.clone());
+                let states = panel.states.write(&pixels, &columns);
+                move_stored(kernels, rule, w, states, g.read(pixels.clone(), panel.columns.clone()));
+            }
+            for (l, layer) in network.layers().iter().enumerate() {
+                let columns = first.biases(l, t, layer.outputs());
+                if !columns.is_empty() {
+                    let gradient = &stored.biases(l)[columns.clone()];
+                    update_biases(kernels, rule, (layer, &state[l]), columns, gradient);
+                }
+                if l > 0 {
+                    let (rows, columns) = (first.rows(l, t, layer.inputs()), 0..layer.outputs());
+                    let w = layer.weights.write(rows.clone(), columns.clone());
+                    let states = state[l].weights.write(&rows, &columns);
+                    move_stored(kernels, rule, w, states, stored.weights(l).read(rows, columns));
+                }
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Between [`Trainer::train_steps`] calls nothing is deferred, so that these tensors are all there is.
 
-use super::{Optimizer, Trainer};
 use crate::error::{Error, Result};
+use crate::train::Trainer;
 
 /// A part of an optimizer's state.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,21 +20,20 @@ pub struct StateTensor {
 impl Trainer {
     /// The optimizer's state; no tensor where it has none.
     pub fn state(&self) -> Vec<StateTensor> {
-        match self.settings.optimizer {
-            Optimizer::Sgd(_) => vec![],
-            Optimizer::RmsProp(_) => {
-                self.network.layers().iter().enumerate().flat_map(|(l, _)| self.state_of(l)).collect()
-            }
-        }
+        let states = 0..self.settings.optimizer.states().len();
+        let all = (0..self.state.len()).flat_map(|l| states.clone().map(move |k| (l, k)));
+        all.flat_map(|(l, k)| self.state_of(l, k)).collect()
     }
 
-    fn state_of(&self, l: usize) -> [StateTensor; 2] {
+    /// State `k` of layer `l`.
+    fn state_of(&self, l: usize, k: usize) -> [StateTensor; 2] {
         let (layer, state) = (&self.network.layers()[l], &self.state[l]);
         let weights = match l {
-            0 => self.first.state(),
-            _ => (0..layer.inputs()).flat_map(|input| state.weights.row(input)).copied().collect(),
+            0 => self.first.state(k),
+            _ => (0..layer.inputs()).flat_map(|input| state.weights.get(k).row(input)).copied().collect(),
         };
-        let name = |part: &str| format!("rmsprop.{l}.{part}");
+        let kind = self.settings.optimizer.states()[k].name;
+        let name = |part: &str| format!("{kind}.{l}.{part}");
         [
             StateTensor {
                 name: name("weight"),
@@ -44,7 +43,7 @@ impl Trainer {
             StateTensor {
                 name: name("bias"),
                 shape: vec![layer.outputs()],
-                values: state.biases.all().to_vec(),
+                values: state.biases.get(k).row(0).to_vec(),
             },
         ]
     }
@@ -52,8 +51,8 @@ impl Trainer {
     /// Sets what [`Trainer::state`] gave for the same network and optimizer after `iteration` steps of all epochs.
     ///
     /// # Errors
-    /// Where these are not the tensors of this optimizer and network, or hold what no training can have led to: a mean of
-    /// squares is a finite number and not negative.
+    /// Where these are not the tensors of this optimizer and network, or hold what no training can have led to: states
+    /// are finite numbers, and means of squares are not negative.
     pub fn set_state(&mut self, tensors: &[StateTensor], iteration: u64) -> Result<()> {
         let own = self.state();
         let fits = |(own, new): (&StateTensor, &StateTensor)| {
@@ -72,22 +71,27 @@ impl Trainer {
                 names(&own)
             )));
         }
-        for StateTensor { name, values, .. } in tensors {
-            if let Some(x) = values.iter().find(|x| !x.is_finite() || **x < 0.0) {
-                return Err(Error::failed(format!("{name} has {x}, where a mean of squares was expected")));
+        let states = self.settings.optimizer.states();
+        for (pair, state) in tensors.chunks_exact(2).zip(states.iter().cycle()) {
+            for StateTensor { name, values, .. } in pair {
+                if let Some(x) = values.iter().find(|x| !x.is_finite() || state.square && **x < 0.0) {
+                    let expected = if state.square { "a mean of squares" } else { "a finite number" };
+                    return Err(Error::failed(format!("{name} has {x}, where {expected} was expected")));
+                }
             }
         }
-        for (l, pair) in tensors.chunks_exact(2).enumerate() {
+        for (at, pair) in tensors.chunks_exact(2).enumerate() {
+            let (l, k) = (at / states.len(), at % states.len());
             match l {
-                0 => self.first.set_state(&pair[0].values),
+                0 => self.first.set_state(k, &pair[0].values),
                 _ => {
-                    let (weights, width) = (&mut self.state[l].weights, pair[0].shape[1]);
+                    let (weights, width) = (self.state[l].weights.get_mut(k), pair[0].shape[1]);
                     for (input, row) in pair[0].values.chunks_exact(width).enumerate() {
                         weights.row_mut(input).copy_from_slice(row);
                     }
                 }
             }
-            self.state[l].biases.all_mut().copy_from_slice(&pair[1].values);
+            self.state[l].biases.get_mut(k).row_mut(0).copy_from_slice(&pair[1].values);
         }
         self.iteration = iteration;
         Ok(())

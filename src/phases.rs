@@ -55,7 +55,7 @@ impl Phase {
 
 /// The clocks of a team, or none.
 #[derive(Default)]
-pub(super) struct Phases {
+pub(crate) struct Phases {
     clocks: Vec<Clock>,
     start: Option<Instant>,
 }
@@ -71,13 +71,13 @@ struct Clock {
 
 impl Phases {
     /// Clocks for some threads, at zero.
-    pub(super) fn of(threads: usize) -> Self {
+    pub(crate) fn of(threads: usize) -> Self {
         Phases { clocks: (0..threads).map(|_| Clock::default()).collect(), start: Some(Instant::now()) }
     }
 
     /// Thread `t` has spent its time since its last mark on `phase`.
     #[inline]
-    pub(super) fn mark(&self, t: usize, phase: Phase) {
+    pub(crate) fn mark(&self, t: usize, phase: Phase) {
         if let Some(clock) = self.clocks.get(t) {
             clock.mark(self.now(), phase);
         }
@@ -85,28 +85,28 @@ impl Phases {
 
     /// A job begins on thread `t`: the first thread comes from what it did alone, the others waited.
     #[inline]
-    pub(super) fn begin(&self, t: usize) {
+    pub(crate) fn begin(&self, t: usize) {
         self.mark(t, if t == 0 { Phase::Between } else { Phase::Waiting });
     }
 
     /// What comes next is to be counted, what was before is not.
-    pub(super) fn start(&self) {
+    pub(crate) fn start(&self) {
         self.clocks.iter().for_each(|clock| clock.last.store(self.now(), Relaxed));
     }
 
     /// The first thread alone did the rest, and the others waited for it.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         (0..self.clocks.len()).for_each(|t| self.begin(t));
     }
 
     /// All threads have spent their time since the start on `phase`.
-    pub(super) fn mark_all(&self, phase: Phase) {
+    pub(crate) fn mark_all(&self, phase: Phase) {
         let now = if self.clocks.is_empty() { 0 } else { self.now() };
         self.clocks.iter().for_each(|clock| clock.mark(now, phase));
     }
 
     /// For each thread the time of each phase.
-    pub(super) fn times(&self) -> Vec<[Duration; Phase::ALL.len()]> {
+    pub(crate) fn times(&self) -> Vec<[Duration; Phase::ALL.len()]> {
         let times = |clock: &Clock| clock.spent.each_ref().map(|ns| Duration::from_nanos(ns.load(Relaxed)));
         self.clocks.iter().map(times).collect()
     }
