@@ -21,6 +21,7 @@ mod optimizer;
 mod outputs;
 mod predict;
 mod progress;
+mod recipe;
 mod repeat;
 mod report;
 mod roofline;

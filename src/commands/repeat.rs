@@ -132,10 +132,7 @@ impl Like {
         let model = model_file::load(&path)?;
         let training = model.training.unwrap_or_default();
         let stored = options(&path, &training)?;
-        let given = args.take(|name| is_of_run(name) || name == ISA.name)?;
-        let replaced = |name: &str| given.iter().any(|option| replaces(option, name));
-        let mut all: Vec<Given> = stored.iter().filter(|(name, _)| !replaced(name)).cloned().collect();
-        all.extend(given.iter().cloned());
+        let (given, all) = replacing(&mut args, &stored)?;
         let portable = |options: &[Given]| options.iter().any(|(name, _)| *name == ISA.name);
         // The best model of a run, beside its checkpoints, is not what the run ends with.
         let ends_with_it = training.get("epoch").is_none() || !training["early_stop"].is_null();
@@ -161,6 +158,15 @@ impl Like {
             self.weights_sha256
         )))
     }
+}
+
+/// Takes the options of the run out of `args`: those given, and all that hold if the `stored` ones do where none replaces them.
+pub(crate) fn replacing(args: &mut Args, stored: &[Given]) -> Result<(Vec<Given>, Vec<Given>)> {
+    let given = args.take(|name| is_of_run(name) || name == ISA.name)?;
+    let replaced = |name: &str| given.iter().any(|option| replaces(option, name));
+    let kept = stored.iter().filter(|(name, _)| !replaced(name));
+    let all = kept.chain(&given).cloned().collect();
+    Ok((given, all))
 }
 
 /// Whether an option takes the place of what is stored as `name`.

@@ -32,6 +32,7 @@ use super::network::{self, Layers};
 use super::optimizer::{self, Choice, Switches};
 use super::outputs::{self, Outputs, Run};
 use super::progress::Progress;
+use super::recipe::{self, RECIPE};
 use super::repeat::{self, ARGUMENTS, LIKE, Like, PRINT_COMMAND};
 use super::report::{Report, Style};
 use super::schedule;
@@ -50,6 +51,7 @@ Usage: mnist-fast train [options]
   mnist-fast train --hidden none --optimizer sgd     softmax regression
   mnist-fast train --classes 3,8 --loss binary       two classes, one sigmoid output
   mnist-fast train --hidden 256 --dropout 0.2        dropout after the hidden layer
+  mnist-fast train --recipe quick                    98 % in three epochs
   mnist-fast train --augment affine                  images distorted anew in every epoch";
 
 pub(crate) const OPTIONS: &[Opt] = &[
@@ -104,6 +106,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     checkpoint::EVERY,
     checkpoint::RESUME,
     LIKE,
+    RECIPE,
     heading("The optimizer's numbers"),
     optimizer::MOMENTUM,
     optimizer::NESTEROV,
@@ -158,6 +161,7 @@ struct Plan {
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
+    let (recipe, args) = recipe::expand(args)?;
     let (like, args) = Like::parse(args)?;
     let (request, args) = Request::parse(args)?;
     if like.is_some() && request.is_resume() {
@@ -251,6 +255,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let identity = |args| Plan::parse(args)?.identity(&data, &network);
     let kept = request.run(&data, plan.engine.kernels.isa(), config().finish(), identity)?;
     let mut pipe = Pipe { closed: false, may_close: plan.save.is_some() || outputs.any() || kept.is_some() };
+    if plan.style == Style::Text {
+        pipe.print(recipe.into_iter().collect())?;
+    }
     pipe.print(report.start(
         &plan.engine.kernels,
         threads,
