@@ -364,8 +364,8 @@ fn checkpoints_of_impossible_runs_are_refused() {
         c.run.options.push(option("--epochs", "x"));
     });
     refused("config", "configuration", &|c| c.run.config = "[".repeat(10_000));
-    refused("default", "setting momentum 0.5", &|c| {
-        c.run.config = c.run.config.replacen('{', "{\"momentum\":0.5,", 1);
+    refused("default", "setting swirl 0.5", &|c| {
+        c.run.config = c.run.config.replacen('{', "{\"swirl\":0.5,", 1);
     });
     refused("every", "options", &|c| c.run.every = "0".into());
     refused("portable", "portable", &|c| c.run.exact = false);

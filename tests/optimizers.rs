@@ -158,7 +158,7 @@ fn training_in_pieces_has_the_bits_of_training_at_once() {
 const CLOSE: [f64; 2] = [5e-7, 1e-6];
 
 /// The same for Adam: Keras takes 1 - beta^t in single precision, where 1 - 0.999 is left with four digits.
-const ADAM: [f64; 2] = [2e-6, 4e-6];
+const ADAM: [f64; 2] = [5e-6, 4e-6];
 
 struct Keras(Reader);
 

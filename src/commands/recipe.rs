@@ -8,7 +8,7 @@ use crate::args::{Args, Given, Opt};
 pub(crate) const RECIPE: Opt = Opt {
     name: "--recipe",
     value: "NAME",
-    help: "train with the options of a recipe, which are printed; others replace them.\nquick: 98 % on MNIST's test images in a blink",
+    help: "train with a recipe's options, which are printed; others replace them.\nquick: 98 % on MNIST's test images in a blink",
 };
 
 /// A recipe: its name, and its options in the order of the help.
