@@ -1,11 +1,12 @@
 //! Datasets that open: names, folders, the cache and what it remembers.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use mnist_fast::dataset::{CacheDir, Options, known, open_with};
+use mnist_fast::dataset::known::{self, Sums};
+use mnist_fast::dataset::{CacheDir, Options, open_with};
 
 mod scratch;
 use scratch::{Scratch, assert_says, files_under, gzip, idx, images, labels};
@@ -275,13 +276,20 @@ fn an_absent_known_dataset_says_how_to_get_it() {
     {
         let options = Options { data: known.name.into(), ..scratch.options() };
         let message = open_with(&options).unwrap_err().to_string();
-        let cached = scratch.path("cache").join(known.name).display().to_string();
+        // All of EMNIST is in one archive, and so in one folder.
+        let place = if known.name.starts_with("emnist-") { "emnist" } else { known.name };
+        let cached = scratch.path("cache").join(place).display().to_string();
         assert_says(
             &message,
-            &["is not on this machine", &cached, "shared", known.address, "curl", "sha256sum"],
+            &["is not on this machine", &cached, "shared", known.address, "curl", known.files[0]],
         );
-        for sha256 in known.sha256_gz {
-            assert_says(&message, &[sha256]);
+        match known.sums {
+            Sums::Sha256(all) => assert_says(&message, &[&["sha256sum --check"], &all[..]].concat()),
+            Sums::Md5(all) => assert_says(&message, &[&["md5sum --check"], &all[..]].concat()),
+            Sums::Archive(sum) => {
+                let unzip = format!("\nunzip -j gzip.zip '*/{}-*-ubyte.gz'", known.name);
+                assert_says(&message, &["sha256sum --check", sum, "  gzip.zip\nEND", &unzip]);
+            }
         }
         if let Some(package) = known.debian_package {
             assert_says(&message, &[&format!("(or Debian's package {package}):")]);
@@ -289,7 +297,7 @@ fn an_absent_known_dataset_says_how_to_get_it() {
 
         let nowhere = Options { cache: CacheDir::none(), ..options };
         let message = open_with(&nowhere).unwrap_err().to_string();
-        assert_says(&message, &["is not in", &format!("--data ./{}", known.name)]);
+        assert_says(&message, &["is not in", "give --data ./", known.name]);
     }
 }
 
@@ -309,9 +317,107 @@ fn a_known_dataset_is_found_in_the_cache_and_in_the_shared_folder() {
             let dataset = open_with(&Options { data: "kmnist".into(), ..scratch.options() }).unwrap();
             assert_eq!(dataset.train.len(), 6, "{place} {suffix}");
             assert_eq!(dataset.class_names.unwrap()[1], "ki");
-            assert_says(dataset.notices.last().unwrap(), &["does not know the SHA-256"]);
+            let notice = ["does not know the SHA-256", "its .gz files are not here as they were published"];
+            assert_says(dataset.notices.last().unwrap(), &notice);
         }
     }
+}
+
+/// Four files under these names in a folder: 3 training and 2 test images of 2 x 3, the labels as given.
+fn put_files(folder: &Path, names: [&str; 4], train: &[u8], test: &[u8]) {
+    fs::create_dir_all(folder).unwrap();
+    let parts = [&images(3, 2, 3)[..], train, &images(2, 2, 3), test];
+    for (name, bytes) in names.into_iter().zip(parts) {
+        fs::write(folder.join(format!("{name}.gz")), gzip(bytes)).unwrap();
+    }
+}
+
+fn files_of(name: &str) -> [&'static str; 4] {
+    known::find(name).unwrap().files
+}
+
+/// QMNIST's labels: eight numbers an image, of which the first is the class.
+fn records(classes: &[i32]) -> Vec<u8> {
+    let record = |class: &i32| [*class, 4, -1, 300, 70_000, 0, 0, 0].into_iter().flat_map(i32::to_be_bytes);
+    idx(0x0C, &[classes.len() as u32, 8], &classes.iter().flat_map(record).collect::<Vec<u8>>())
+}
+
+#[test]
+fn qmnist_has_the_class_in_the_first_of_eight_columns() {
+    for place in ["cache/qmnist", "shared/qmnist", "data"] {
+        let scratch = Scratch::new();
+        put_files(&scratch.path(place), files_of("qmnist"), &records(&[9, 0, 3]), &records(&[1, 2]));
+        let options = match place {
+            // A folder with the published names is known by them.
+            "data" => scratch.options(),
+            _ => Options { data: "qmnist".into(), ..scratch.options() },
+        };
+        let data = open_with(&options).unwrap();
+        assert_eq!((data.train.labels(), data.classes), (&[9, 0, 3][..], 10), "{place}");
+        assert_eq!(data.test.unwrap().labels(), [1, 2]);
+        assert_eq!(data.train.images(), &images(3, 2, 3)[16..]);
+        assert_eq!(data.class_names, None);
+    }
+    let refused = |labels: &[u8], parts: &[&str]| {
+        let scratch = Scratch::new();
+        put_files(&scratch.path("data"), files_of("qmnist"), labels, &records(&[1, 2]));
+        scratch.refused(parts);
+    };
+    refused(&records(&[9, 0, 10]), &["holds label 10 at index 2", "0 to 9", "--num-classes 11"]);
+    refused(&records(&[9, -1, 3]), &["holds label -1 at index 1", "from 0 to 255 at most"]);
+    refused(&records(&[9, 0, 70_000]), &["holds label 70000 at index 2", "from 0 to 255 at most"]);
+    refused(&idx(0x0C, &[3, 0], &[]), &["3 x 0 i32", "count x columns i32"]);
+    refused(&idx(0x0B, &[3, 1], &[0; 6]), &["3 x 1 i16", "where labels"]);
+    refused(&records(&[9, 0]), &["3 images", "2 labels"]);
+}
+
+/// Images of 2 rows and 3 columns in the file are of 3 rows and 2 columns; labels of letters run from 1.
+#[test]
+fn emnist_stands_on_its_side() {
+    let upright = |image: u8| [0, 3, 1, 4, 2, 5].map(|i| i + 6 * image);
+    for place in ["cache/emnist-letters", "cache/emnist", "shared/emnist", "data"] {
+        let scratch = Scratch::new();
+        put_files(&scratch.path(place), files_of("emnist-letters"), &labels(&[26, 1, 2]), &labels(&[3, 4]));
+        let options = match place {
+            "data" => scratch.options(),
+            _ => Options { data: "emnist-letters".into(), ..scratch.options() },
+        };
+        for cache in [options.cache.clone(), CacheDir::none()] {
+            if place.starts_with("cache") && cache.path().is_none() {
+                continue;
+            }
+            let data = open_with(&Options { cache, ..options.clone() }).unwrap();
+            assert_eq!((data.rows, data.cols, data.classes), (3, 2, 26), "{place}");
+            assert_eq!(data.train.images(), [upright(0), upright(1), upright(2)].concat());
+            assert_eq!(
+                (data.train.labels(), data.test.as_ref().unwrap().labels()),
+                (&[25, 0, 1][..], &[2, 3][..])
+            );
+            assert_eq!(data.class_names.unwrap()[25], "Z");
+        }
+    }
+    let scratch = Scratch::new();
+    let letters =
+        |labels: &[u8]| put_files(&scratch.path("data"), files_of("emnist-letters"), labels, labels);
+    letters(&labels(&[1, 0, 2]));
+    scratch.refused(&["holds label 0 at index 1", "26 classes, 1 to 26"]);
+    letters(&labels(&[1, 27, 2]));
+    scratch.refused(&["holds label 27 at index 1", "26 classes, 1 to 26"]);
+    put_files(&scratch.path("data"), files_of("emnist-digits"), &labels(&[1, 2, 3]), &labels(&[1, 2]));
+    scratch.refused(&["holds the files of emnist-digits and of emnist-letters", "a folder of its own"]);
+}
+
+/// Digits of EMNIST are counted from 0, and by usual names a folder's files are as they are.
+#[test]
+fn only_what_needs_it_is_changed() {
+    let scratch = Scratch::new();
+    put_files(&scratch.path("data"), files_of("emnist-digits"), &labels(&[9, 0, 1]), &labels(&[3, 4]));
+    let data = scratch.open();
+    assert_eq!((data.train.labels(), data.classes, data.rows), (&[9, 0, 1][..], 10, 3));
+    put_files(&scratch.path("data"), files_of("mnist"), &records(&[9, 0, 5]), &labels(&[3, 4]));
+    let data = scratch.open();
+    assert_eq!((data.train.labels(), data.rows), (&[9, 0, 5][..], 2));
+    assert_eq!(data.train.images(), &images(3, 2, 3)[16..]);
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn unknown_name() {
     for (data, last) in [("fashion_mnist", "; did you mean fashion-mnist?"), ("nonesuch", "./nonesuch")] {
         let options = Options { data: data.into(), ..scratch.options() };
         let message = open_with(&options).unwrap_err().to_string();
-        assert_says(&message, &[data, "neither", "(mnist, fashion-mnist, kmnist)"]);
+        assert_says(&message, &[data, "neither", "(mnist, fashion-mnist, kmnist, qmnist, "]);
         assert!(message.ends_with(last), "{message}");
     }
 }

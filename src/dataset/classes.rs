@@ -18,6 +18,8 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub(super) struct Classes {
     pub(super) count: usize,
     pub(super) names: Option<Vec<String>>,
+    /// The label of the first class in the files; where they are opened classes are numbered from 0.
+    pub(super) first_label: u8,
     /// What to do about a label beyond the last class, given how many classes there would have to be.
     pub(super) source: Source,
 }
@@ -40,7 +42,12 @@ pub(super) struct Named {
 
 impl Classes {
     /// As many as there are names, else as `--num-classes` says, else 10; names and option must not disagree.
-    pub(super) fn new(named: Option<Named>, num_classes: Option<usize>, known: bool) -> Result<Self> {
+    pub(super) fn new(
+        named: Option<Named>,
+        num_classes: Option<usize>,
+        first_label: u8,
+        known: bool,
+    ) -> Result<Self> {
         if let Some(count) = num_classes
             && !(2..=MAX).contains(&count)
         {
@@ -50,7 +57,7 @@ impl Classes {
         }
         let Some(Named { names, source }) = named else {
             let source = if known { Source::Known } else { Source::Option };
-            return Ok(Classes { count: num_classes.unwrap_or(10), names: None, source });
+            return Ok(Classes { count: num_classes.unwrap_or(10), names: None, first_label, source });
         };
         if let Some(count) = num_classes.filter(|&count| count != names.len()) {
             let who = match &source {
@@ -62,13 +69,17 @@ impl Classes {
                 names.len()
             )));
         }
-        Ok(Classes { count: names.len(), names: Some(names), source })
+        Ok(Classes { count: names.len(), names: Some(names), first_label, source })
     }
 
-    /// What to do about the label `label`, which is beyond the last class.
-    pub(super) fn fix(&self, label: u8) -> String {
-        let needed = usize::from(label) + 1;
+    /// What to do about the label `label`, which is beyond the last class or before the first.
+    pub(super) fn fix(&self, label: i64) -> String {
+        let first = i64::from(self.first_label);
+        let needed = label - first + 1;
         match &self.source {
+            Source::Option | Source::File(_) if !(first..first + MAX as i64).contains(&label) => {
+                format!("number the classes from {first} to {} at most", first + MAX as i64 - 1)
+            }
             Source::Option => format!("if the dataset has more classes, give --num-classes {needed} or more"),
             Source::File(path) => format!("name at least {needed} classes in {}", path.display()),
             Source::Known => {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::map::{self, Access, Bytes};
 use crate::error::Result;
-use crate::idx::{HEADER_MAX, Header};
+use crate::idx::{Element, HEADER_MAX, Header};
+use crate::memory;
 
 /// An IDX file whose header and length agree.
 pub(super) struct IdxFile {
@@ -40,6 +41,26 @@ impl IdxFile {
         let header = Header::parse(&bytes).map_err(|defect| defect.in_file(&name))?;
         header.check_len(bytes.len() as u64).map_err(|defect| defect.in_file(&name))?;
         Ok(IdxFile { name, header, bytes: Bytes::Owned(bytes) })
+    }
+
+    /// The same with each of its images transposed, in memory; what is no file of images is returned as it is.
+    pub(super) fn transposed(self) -> Result<Self> {
+        let &[_, rows, cols] = &self.header.dims[..] else { return Ok(self) };
+        if self.header.element != Element::U8 || self.data().is_empty() {
+            return Ok(self);
+        }
+        memory::require_or(Some(self.bytes.len()), "a copy of its images, upright,", "free some memory")?;
+        let (rows, cols) = (rows as usize, cols as usize);
+        let mut header = self.header.clone();
+        header.dims.swap(1, 2);
+        let mut bytes = self.bytes.to_vec();
+        let copies = bytes[header.data_offset()..].chunks_exact_mut(rows * cols);
+        for (copy, image) in copies.zip(self.data().chunks_exact(rows * cols)) {
+            for (i, pixel) in copy.iter_mut().enumerate() {
+                *pixel = image[i % rows * cols + i / rows];
+            }
+        }
+        Ok(IdxFile { name: self.name, header, bytes: Bytes::Owned(bytes) })
     }
 
     /// The elements, as the file stores them.

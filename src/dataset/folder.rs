@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::IdxFile;
 use super::map;
+use super::published::Layout;
 use super::store::{Packed, Store, place_for};
 use crate::error::{Error, Result};
 
@@ -23,9 +24,20 @@ pub(super) struct Files {
     pub(super) test: Option<(IdxFile, IdxFile)>,
 }
 
-/// Opens the files in `folder`; those of the test split may be absent, both together.
-pub(super) fn open(folder: &Path, store: &mut Store) -> Result<Files> {
-    let [train_images, train_labels, test_images, test_labels] = FILES;
+impl Files {
+    /// The same with images that stand row after row.
+    pub(super) fn upright(self, layout: Layout) -> Result<Self> {
+        if !layout.transposed {
+            return Ok(self);
+        }
+        let upright = |(images, labels): (IdxFile, IdxFile)| Ok((images.transposed()?, labels));
+        Ok(Files { train: upright(self.train)?, test: self.test.map(upright).transpose()? })
+    }
+}
+
+/// Opens the files in `folder` that have these names; those of the test split may be absent, both together.
+pub(super) fn open(folder: &Path, names: [&str; 4], store: &mut Store) -> Result<Files> {
+    let [train_images, train_labels, test_images, test_labels] = names;
     let Some(train) = open_pair(folder, train_images, train_labels, store)? else {
         return Err(Error::failed(format!(
             "{} holds no {train_images} (raw or .gz, with - or . before idx3); give the folder with the IDX files",

@@ -1,4 +1,4 @@
-//! The datasets this program knows by name: where they are published and what their bytes hash to.
+//! The datasets this program knows by name: where they are looked for, and how they are got.
 
 use std::path::{Path, PathBuf};
 
@@ -6,102 +6,11 @@ use super::Options;
 use super::file::IdxFile;
 use super::folder::{self, FILES, Files};
 use super::map;
+pub use super::published::{KNOWN, Known, Layout, Sums};
 use super::stamp;
 use super::store::{Packed, Store};
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
-
-/// A dataset known by name.
-#[derive(Debug)]
-pub struct Known {
-    /// What `--data` calls it.
-    pub name: &'static str,
-    /// What it shows, in a few words.
-    pub title: &'static str,
-    /// The terms its authors publish it under.
-    pub licence: &'static str,
-    /// The address its four .gz files are published at, without the last slash.
-    pub address: &'static str,
-    /// The Debian package that holds it.
-    pub debian_package: Option<&'static str>,
-    /// What its classes are called; `None` where the labels are digits and mean themselves.
-    pub class_names: Option<[&'static str; 10]>,
-    /// SHA-256 of the unpacked train images, train labels, test images and test labels; it does not depend on who
-    /// gzipped them. `None` where this release does not know it: then length and gzip's CRC are all that is checked.
-    pub sha256: Option<[&'static str; 4]>,
-    /// SHA-256 of the .gz files as published at the address, in the same order.
-    pub sha256_gz: [&'static str; 4],
-}
-
-/// Every known dataset.
-pub const KNOWN: [Known; 3] = [
-    Known {
-        name: "mnist",
-        title: "handwritten digits",
-        licence: "CC BY-SA 3.0",
-        address: "https://storage.googleapis.com/cvdf-datasets/mnist",
-        debian_package: None,
-        class_names: None,
-        sha256: Some([
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ]),
-        sha256_gz: [
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        ],
-    },
-    Known {
-        name: "fashion-mnist",
-        title: "clothes",
-        licence: "MIT",
-        address: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        debian_package: Some("dataset-fashion-mnist"),
-        class_names: Some([
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ]),
-        sha256: Some([
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ]),
-        sha256_gz: [
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        ],
-    },
-    Known {
-        name: "kmnist",
-        title: "cursive Japanese characters",
-        licence: "CC BY-SA 4.0",
-        address: "http://codh.rois.ac.jp/kmnist/dataset/kmnist",
-        debian_package: None,
-        class_names: Some(["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]),
-        sha256: None,
-        sha256_gz: [
-            "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-            "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-            "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-        ],
-    },
-];
 
 /// The known dataset of this name.
 pub fn find(name: &str) -> Option<&'static Known> {
@@ -128,7 +37,7 @@ impl Known {
             return Ok(Place::Program);
         }
         let (mut folders, mut missing) = (Vec::new(), None);
-        for name in FILES {
+        for name in self.files {
             let mut found = None;
             for folder in self.folders(options.cache.path(), &options.shared) {
                 if folder::find_raw(&folder, name)?.is_some() || folder::find_packed(&folder, name)?.is_some()
@@ -152,34 +61,49 @@ impl Known {
 
     /// The folders to look in, in this order.
     fn folders(&self, cache: Option<&Path>, shared: &Path) -> Vec<PathBuf> {
-        cache.into_iter().chain([shared]).map(|folder| folder.join(self.name)).collect()
+        let places = || [Some(self.name), self.archive()].into_iter().flatten();
+        cache.into_iter().chain([shared]).flat_map(|root| places().map(|name| root.join(name))).collect()
+    }
+
+    /// The folder for what is in one archive with other datasets.
+    fn archive(&self) -> Option<&'static str> {
+        matches!(self.sums, Sums::Archive(_)).then(|| self.name.split('-').next().unwrap_or(self.name))
     }
 
     /// Opens the four files: those in this program, else those in the cache, else those in the folder `shared`.
     pub(super) fn open(&self, shared: &Path, store: &mut Store) -> Result<Files> {
+        let mut verified = true;
         let mut need = |index| match self.open_file(index, shared, store)? {
-            Some(file) => Ok(file),
+            Some((file, known)) => {
+                verified &= known;
+                Ok(file)
+            }
             None => Err(self.absent(index, shared, store)),
         };
         let train = (need(0)?, need(1)?);
         let test = (need(2)?, need(3)?);
-        if self.sha256.is_none() {
+        if !verified {
+            let but = match self.sums {
+                Sums::Sha256(_) => ", and its .gz files are not here as they were published",
+                Sums::Md5(_) | Sums::Archive(_) => "",
+            };
             store.notice(format!(
-                "this release does not know the SHA-256 of unpacked {}: its shape is checked, its pixels are not",
+                "this release does not know the SHA-256 of unpacked {}{but}: its shape is checked, its pixels are not",
                 self.name
             ));
         }
         Ok(Files { train, test: Some(test) })
     }
 
-    fn open_file(&self, index: usize, shared: &Path, store: &mut Store) -> Result<Option<IdxFile>> {
-        let name = FILES[index];
+    /// The file, and whether it is known to be what was published.
+    fn open_file(&self, index: usize, shared: &Path, store: &mut Store) -> Result<Option<(IdxFile, bool)>> {
+        let name = self.files[index];
         let sha256 = self.sha256.map(|all| all[index]);
         let place = Path::new(self.name).join(name);
         #[cfg(feature = "bundled-mnist")]
         if self.name == "mnist" {
             let packed = Packed::Bundled(name, super::bundled::MNIST[index]);
-            return store.unpacked(&packed, &place, sha256).map(Some);
+            return store.unpacked(&packed, &place, sha256).map(|file| Some((file, true)));
         }
 
         let cache = store.path(Path::new(""));
@@ -193,14 +117,19 @@ impl Known {
                 let failed = |error| map::cannot_read(raw, &error);
                 if stamp::verify(&file, &stamp, Some(sha256)).map_err(failed)? {
                     return IdxFile::map(&file, metadata.len(), raw.display().to_string(), store.access)
-                        .map(Some);
+                        .map(|file| Some((file, true)));
                 }
             }
             if let Some(packed) = folder::find_packed(&folder, name)? {
-                return store.unpacked(&Packed::File(&packed), &place, sha256).map(Some);
+                let published = self.sums.sha256_gz(index).filter(|_| sha256.is_none());
+                let known = published.map(|sum| is_published(&packed, &place, sum, store)).transpose()?;
+                let file = store.unpacked(&Packed::File(&packed), &place, sha256)?;
+                return Ok(Some((file, sha256.is_some() || known == Some(true))));
             }
             match (raw, sha256) {
-                (Some(raw), None) => return IdxFile::open(&raw, store.access).map(Some),
+                (Some(raw), None) => {
+                    return IdxFile::open(&raw, store.access).map(|file| Some((file, false)));
+                }
                 (Some(raw), Some(_)) => damaged = damaged.or(Some(raw)),
                 (None, _) => {}
             }
@@ -219,7 +148,7 @@ impl Known {
     }
 
     fn absent(&self, index: usize, shared: &Path, store: &Store) -> Error {
-        let name = FILES[index];
+        let name = self.files[index];
         let mut places = format!("in {}", shared.join(self.name).display());
         if let Some(cached) = store.path(Path::new(self.name)) {
             places = format!("in {} nor {places}", cached.display());
@@ -236,30 +165,75 @@ impl Known {
 
     /// The shell lines that put the dataset where it is looked up, and check it.
     fn download(&self, store: &Store) -> String {
-        use std::fmt::Write as _;
-        let (folder, hint) = match store.path(Path::new(self.name)) {
+        let place = self.archive().unwrap_or(self.name);
+        let (folder, hint) = match store.path(Path::new(place)) {
             Some(folder) => (folder.display().to_string(), String::new()),
-            None => (format!("./{}", self.name), format!("\ncd .. # and then give --data ./{}", self.name)),
+            None => {
+                let pattern = self.archive().map_or(String::new(), |_| format!("/{}", self.name));
+                (format!("./{place}{pattern}"), format!("\ncd - # and then give --data ./{place}{pattern}"))
+            }
         };
         let folder = folder.replace('\'', r"'\''");
-        let mut lines = format!(
-            "mkdir -p '{folder}' && cd '{folder}'\n\
-             curl --fail --location --remote-name-all '{}/{{{}}}.gz'\n\
-             sha256sum --check <<END",
-            self.address,
-            FILES.join(",")
-        );
-        for (name, sha256) in FILES.iter().zip(self.sha256_gz) {
-            // Writing to a String cannot fail.
-            let _ = write!(lines, "\n{sha256}  {name}.gz");
-        }
-        lines + "\nEND" + &hint
+        let enter = format!("mkdir -p '{folder}' && cd '{folder}'");
+        let get = "curl --fail --location --remote-name-all";
+        let sums = |all: &[&str; 4]| {
+            let lines = self.files.iter().zip(all).map(|(name, sum)| format!("{sum}  {name}.gz\n"));
+            lines.collect::<String>()
+        };
+        let files = format!("'{}/{{{}}}.gz'", self.address, self.files.join(","));
+        let lines = match &self.sums {
+            Sums::Sha256(all) => format!("{get} {files}\nsha256sum --check <<END\n{}END", sums(all)),
+            Sums::Md5(all) => format!("{get} {files}\nmd5sum --check <<END\n{}END", sums(all)),
+            Sums::Archive(sum) => {
+                let file = self.address.rsplit('/').next().unwrap_or_default();
+                format!(
+                    "{get} '{}'\nsha256sum --check <<END\n{sum}  {file}\nEND\nunzip -j {file} '*/{}-*-ubyte.gz'",
+                    self.address, self.name
+                )
+            }
+        };
+        format!("{enter}\n{lines}{hint}")
     }
+}
+
+/// Whether this .gz file is the one that was published. Hashed once, and remembered beside what it unpacks to.
+fn is_published(packed: &Path, place: &Path, sha256: &str, store: &Store) -> Result<bool> {
+    let (file, _) = map::open_regular(packed)?;
+    let mut name = place.as_os_str().to_owned();
+    name.push(".gz");
+    let stamp = store.path(Path::new(&name)).map(|target| stamp::path_for(&target)).unwrap_or_default();
+    stamp::verify(&file, &stamp, Some(sha256)).map_err(|error| map::cannot_read(packed, &error))
+}
+
+/// The known dataset whose files `folder` holds under names of their own, if it holds none under the usual ones.
+pub(super) fn in_folder(folder: &Path) -> Result<Option<&'static Known>> {
+    let holds = |name: &str| -> Result<bool> {
+        Ok(folder::find_raw(folder, name)?.is_some() || folder::find_packed(folder, name)?.is_some())
+    };
+    if holds(FILES[0])? {
+        return Ok(None);
+    }
+    let mut found: Option<&'static Known> = None;
+    for known in KNOWN.iter().filter(|known| known.files != FILES) {
+        if !holds(known.files[0])? {
+            continue;
+        }
+        if let Some(other) = found {
+            return Err(Error::failed(format!(
+                "{} holds the files of {} and of {}; put those of one into a folder of its own",
+                folder.display(),
+                other.name,
+                known.name
+            )));
+        }
+        found = Some(known);
+    }
+    Ok(found)
 }
 
 /// The error for a `--data` that is neither a known name nor a folder.
 pub(super) fn unknown(data: &str) -> Error {
-    let names = KNOWN.map(|known| known.name);
+    let names = KNOWN.each_ref().map(|known| known.name);
     let suggestion = nearest(data, names).map_or(String::new(), |name| format!("; did you mean {name}?"));
     Error::failed(format!(
         "--data {data} is neither a known dataset ({}) nor a folder, such as ./{}{suggestion}",

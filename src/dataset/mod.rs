@@ -20,6 +20,7 @@ mod folder;
 pub mod gz;
 pub mod known;
 pub(crate) mod map;
+mod published;
 mod split;
 mod stamp;
 mod store;
@@ -36,7 +37,8 @@ pub use verify::{Fingerprint, Fingerprints, Origin, fingerprints, identity};
 
 use crate::error::{Error, Result};
 use classes::{Classes, Named, Source};
-use folder::Files;
+use folder::{FILES, Files};
+use known::Layout;
 use store::Store;
 
 /// What to open, and which folders to look in.
@@ -105,25 +107,28 @@ pub fn open_with(options: &Options) -> Result<Dataset> {
     let mut store = Store::new(&options.cache, options.access);
     let known = known::find(&options.data);
     let folder = Path::new(&options.data);
-    let named = match known {
-        Some(known) => known
-            .class_names
-            .map(|names| Named { names: names.map(str::to_owned).to_vec(), source: Source::Known }),
+    let (kind, own_names) = match known {
+        Some(known) => (Some(known), None),
         None => {
             require_folder(folder, &options.data)?;
-            classes::read(folder)?
+            (known::in_folder(folder)?, classes::read(folder)?)
         }
     };
-    let classes = Classes::new(named, options.num_classes, known.is_some())?;
-    let files = open_files(options, &mut store)?;
+    let names = kind.and_then(|kind| kind.class_names);
+    let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    let named = own_names.or(names.map(|names| Named { names, source: Source::Known }));
+    let layout = kind.map_or(Layout::AS_IS, |kind| kind.layout);
+    let classes = Classes::new(named, options.num_classes, layout.first_label, known.is_some())?;
+    let files = open_files(options, &mut store)?.upright(layout)?;
     assemble(options, files, classes, store.notices)
 }
 
 /// Opens the files of the known dataset or of the folder.
 fn open_files(options: &Options, store: &mut Store) -> Result<Files> {
+    let folder = Path::new(&options.data);
     match known::find(&options.data) {
         Some(known) => known.open(&options.shared, store),
-        None => folder::open(Path::new(&options.data), store),
+        None => folder::open(folder, known::in_folder(folder)?.map_or(FILES, |kind| kind.files), store),
     }
 }
 

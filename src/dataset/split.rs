@@ -28,19 +28,19 @@ impl Split {
                 images.name, labels.name
             )));
         }
-        let data = labels.data();
-        if let Some(index) = data.iter().position(|&label| usize::from(label) >= classes.count) {
-            let largest = data.iter().copied().max().unwrap_or_default();
+        let first = i64::from(classes.first_label);
+        let class = |label: i64| u8::try_from(label - first).ok().filter(|c| usize::from(*c) < classes.count);
+        if let Some((index, label)) = values(&labels).enumerate().find(|(_, label)| class(*label).is_none()) {
+            let worst = if label < first { label } else { values(&labels).max().unwrap_or(label) };
             return Err(Error::failed(format!(
-                "{} holds label {} at index {index}, but the dataset has {} classes, 0 to {}; {}",
+                "{} holds label {label} at index {index}, but the dataset has {} classes, {first} to {}; {}",
                 labels.name,
-                data[index],
                 classes.count,
-                classes.count - 1,
-                classes.fix(largest)
+                first + classes.count as i64 - 1,
+                classes.fix(worst)
             )));
         }
-        let labels = data.to_vec();
+        let labels = values(&labels).filter_map(class).collect();
         Ok(Split { images, labels, rows, cols })
     }
 
@@ -117,16 +117,28 @@ fn image_size(images: &IdxFile) -> Result<(usize, usize)> {
     Ok((rows as usize, cols as usize))
 }
 
+/// Labels are bytes, or records of 32-bit integers that begin with the class, as QMNIST's.
 fn require_labels(labels: &IdxFile) -> Result<()> {
     let header = &labels.header;
-    let found = match (header.element, header.dims.len()) {
-        (Element::U8, 1) => return Ok(()),
-        (Element::U8, 3) => ", which is a file of images,",
+    let found = match (header.element, &header.dims[..]) {
+        (Element::U8 | Element::I32, [_]) => return Ok(()),
+        (Element::I32, [_, columns]) if *columns > 0 => return Ok(()),
+        (Element::U8, [_, _, _]) => ", which is a file of images,",
         _ => ",",
     };
     Err(Error::failed(format!(
-        "{} holds {}{found} where labels (count u8) were expected; check which file is which",
+        "{} holds {}{found} where labels (count u8, or count x columns i32) were expected; check which file is which",
         labels.name,
         header.shape()
     )))
+}
+
+/// The labels of a file that has passed the check above.
+fn values(labels: &IdxFile) -> impl Iterator<Item = i64> {
+    let size = labels.header.element.size() as usize;
+    let columns = labels.header.dims.get(1).map_or(1, |columns| *columns as usize);
+    labels.data().chunks_exact(size * columns).map(move |record| match record[..size] {
+        [a, b, c, d] => i64::from(i32::from_be_bytes([a, b, c, d])),
+        _ => i64::from(record[0]),
+    })
 }

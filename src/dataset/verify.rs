@@ -55,7 +55,13 @@ pub fn fingerprints(options: &Options) -> Result<Fingerprints> {
     let files = open_files(options, &mut store)?;
     let test = files.test.map(|(images, labels)| [images, labels]);
     let all = [files.train.0, files.train.1].into_iter().chain(test.into_iter().flatten());
-    let files = all.enumerate().map(|(index, file)| fingerprint(index, &file, known)).collect();
+    let kind = match known {
+        Some(known) => Some(known),
+        None => known::in_folder(Path::new(&options.data))?,
+    };
+    let roles = kind.map_or(FILES, |kind| kind.files);
+    let files = all.zip(roles).enumerate();
+    let files = files.map(|(index, (file, role))| fingerprint(index, role, &file, known)).collect();
     Ok(Fingerprints { files, notices: store.notices })
 }
 
@@ -69,7 +75,7 @@ pub fn identity(options: &Options) -> Result<String> {
     Ok(sha256_hex(hashes.as_bytes()))
 }
 
-fn fingerprint(index: usize, file: &IdxFile, known: Option<&Known>) -> Fingerprint {
+fn fingerprint(index: usize, role: &'static str, file: &IdxFile, known: Option<&Known>) -> Fingerprint {
     let sha256 = sha256_hex(file.bytes());
     let published = |known: &Known| known.sha256.map(|all| all[index]);
     let origin = match known {
@@ -83,5 +89,5 @@ fn fingerprint(index: usize, file: &IdxFile, known: Option<&Known>) -> Fingerpri
             None => Origin::Unknown,
         },
     };
-    Fingerprint { role: FILES[index], path: file.name.clone(), sha256, origin }
+    Fingerprint { role, path: file.name.clone(), sha256, origin }
 }

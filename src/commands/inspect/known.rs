@@ -28,7 +28,7 @@ pub(super) fn list(json: bool) -> Result<()> {
             output::line(line.with("class_names", json!(known.class_names)).finish())?;
         } else {
             output::line(format_args!(
-                "{:<14} {}, {}\n{:14} {}",
+                "{:<16} {}, {}\n{:16} {}",
                 known.name,
                 known.title,
                 known.licence,
