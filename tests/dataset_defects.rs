@@ -116,8 +116,8 @@ fn images_given_as_labels() {
 #[test]
 fn labels_of_several_numbers() {
     let scratch = Scratch::with_dataset();
-    scratch.put(TRAIN_LABELS, &idx(0x0C, &[6, 8], &[0; 192]));
-    scratch.refused(&[TRAIN_LABELS, "holds 6 x 8 i32", "count u8"]);
+    scratch.put(TRAIN_LABELS, &idx(0x0C, &[6, 8, 2], &[0; 384]));
+    scratch.refused(&[TRAIN_LABELS, "holds 6 x 8 x 2 i32", "count u8"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::output;
 pub(crate) const DATA: Opt = Opt {
     name: "--data",
     value: "NAME|DIR",
-    help: "mnist (default), fashion-mnist, kmnist, qmnist, emnist-letters, ... (inspect\n--list shows all), or a folder with IDX files, raw or .gz (a folder of a\nknown name is written ./mnist)",
+    help: "mnist (default), fashion-mnist, kmnist, qmnist, emnist-letters, ...\n(inspect --list shows all), or a folder with IDX files, raw or .gz\n(a folder of a known name is written ./mnist)",
 };
 pub(crate) const NUM_CLASSES: Opt =
     Opt { name: "--num-classes", value: "N", help: "how many classes the labels have (default 10)" };
