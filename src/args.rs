@@ -69,7 +69,10 @@ impl Args {
         let text = text.to_string_lossy();
         match parse(&text) {
             Some(value) => Ok(Some(value)),
-            None => Err(Error::usage(format!("{name} {text}: expected {expected}"))),
+            None => {
+                let limit = if is_too_large(&text) && !names_limit(expected) { LIMIT } else { "" };
+                Err(Error::usage(format!("{name} {text}: expected {expected}{limit}")))
+            }
         }
     }
 
@@ -159,6 +162,23 @@ impl Args {
         };
         format!("unknown option {name}; {hint}")
     }
+}
+
+/// What is said of a whole number that is refused for its size alone.
+#[cfg(target_pointer_width = "64")]
+const LIMIT: &str = "; numbers must be below 2^64";
+#[cfg(not(target_pointer_width = "64"))]
+const LIMIT: &str = "; numbers must be below 2^32";
+
+/// Whether there is a whole number in the text that no integer here holds.
+fn is_too_large(text: &str) -> bool {
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    numbers.into_iter().any(|digits| digits.parse::<usize>().is_err())
+}
+
+/// Whether what is expected says itself how large it may be.
+fn names_limit(expected: &str) -> bool {
+    ["at most", "below", " to "].iter().any(|words| expected.contains(words))
 }
 
 /// `--name=value` as `--name value`, where the option takes a value; anything else as it is.

@@ -7,9 +7,11 @@ mod signals;
 use std::process::ExitCode;
 
 use mnist_fast::args;
+use mnist_fast::bug;
 use mnist_fast::error::Kind;
 
 fn main() -> ExitCode {
+    bug::explain_panics();
     signals::file_size_limit_is_an_error();
     match commands::run(std::env::args_os().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! The files that a run is to write: checked before the work starts, with one sentence for what can be wrong.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, is_separator};
 
 use crate::atomic::AtomicFile;
@@ -17,6 +17,9 @@ pub struct Target {
     pub example: &'static str,
 }
 
+/// So many bytes tell what a file is.
+const HEAD: usize = 64;
+
 impl Target {
     /// The error for a file that cannot be written as `path`.
     pub fn refused(&self, path: &Path, why: impl std::fmt::Display) -> Error {
@@ -30,6 +33,37 @@ impl Target {
     /// is already there.
     pub fn check(&self, path: &Path) -> Result<()> {
         self.create(path).map(drop)
+    }
+
+    /// As [`Self::check`], for a file that nobody expects to lose: one that is there already must be empty, or begin as
+    /// `ours` says that such a file does.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and where what is there is something else.
+    pub fn check_over(&self, path: &Path, ours: impl Fn(&[u8]) -> bool) -> Result<()> {
+        self.check(path)?;
+        self.check_kind(path, ours)
+    }
+
+    /// Refuses to replace a file that is not empty and does not begin as `ours` says.
+    ///
+    /// # Errors
+    /// Where there is such a file.
+    pub fn check_kind(&self, path: &Path, ours: impl Fn(&[u8]) -> bool) -> Result<()> {
+        let mut head = Vec::with_capacity(HEAD);
+        let found = match File::open(path) {
+            Ok(file) => file.take(HEAD as u64).read_to_end(&mut head),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => Err(error),
+        };
+        // What cannot be read is nothing that was written here before.
+        if found.is_ok() && (head.is_empty() || ours(&head)) {
+            return Ok(());
+        }
+        Err(self.refused(
+            path,
+            format_args!("the file that is there is not {}; give another name, or remove it", self.what),
+        ))
     }
 
     /// Writes a whole file of these bytes.

@@ -3,6 +3,8 @@
 mod mnist;
 mod program;
 mod scratch;
+#[cfg(target_os = "linux")]
+mod seccomp;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 use mnist_fast::checkpoint::{Checkpoint, Folder};
 use mnist_fast::dataset::Dataset;
 use mnist_fast::history::Epoch;
-use mnist_fast::model_file::{self, safetensors};
+use mnist_fast::model_file::{self, Model, safetensors};
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Partial, Settings, Trainer};
@@ -274,6 +276,76 @@ fn a_crash_between_writing_and_renaming_leaves_the_checkpoint_before() {
     assert_eq!(resumed(&folder), whole);
     let left = files_under(Path::new(&folder));
     assert_eq!(left.iter().filter(|name| name.ends_with(".tmp")).collect::<Vec<_>>(), [".other.tmp"]);
+}
+
+/// The same as it happens: the system ends the process at its first rename, when all bytes are written.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_dies_at_the_rename_leaves_the_checkpoint_before() {
+    use seccomp::{RENAMES, Then, when};
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let (whole, best) = (resumed(&finished), best_of(&finished));
+    let data = small.scratch.open();
+    // In an epoch and at its end, where the best model is written first.
+    for (steps, every) in [(9, "1steps"), (9, "1epoch"), (5, "1epoch")] {
+        let folder = small.path(&format!("crashed-{steps}-{every}"));
+        keep(&folder, steps, &after(steps, &data, &finished));
+        for _ in 0..2 {
+            let mut command = program(&["train", "--resume", &folder, "--json", "--checkpoint-every", every]);
+            let output = when(&mut command, RENAMES, Then::Die).output().unwrap();
+            assert_eq!(seccomp::died(&output.status), Some(true), "{output:?}");
+            let unfinished = |name: &String| name.ends_with(".tmp");
+            assert_eq!(files_under(Path::new(&folder)).iter().filter(|name| unfinished(name)).count(), 1);
+            assert_eq!(newest(&folder).done.steps, steps % STEPS);
+        }
+        assert_eq!(resumed(&folder), whole, "{steps} {every}");
+        assert_eq!(best_of(&folder), best);
+        assert!(!files_under(Path::new(&folder)).iter().any(|name| name.ends_with(".tmp")));
+    }
+    // A run that dies so before its first checkpoint is whole starts from step 0.
+    let folder = small.path("never");
+    let output = when(&mut program(&small.options(&["--checkpoint", &folder])), RENAMES, Then::Die).output();
+    assert_eq!(seccomp::died(&output.unwrap().status), Some(true));
+    assert_eq!(end(&succeeds(&small.options(&["--resume", &folder]))), whole);
+}
+
+/// Checkpoints are written beside the training: what fails there is told, at once and at the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fails_is_told_and_the_checkpoint_before_stays() {
+    use seccomp::{FSYNCS, RENAMES, Then, when};
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let whole = resumed(&finished);
+    let data = small.scratch.open();
+    for (calls, name) in [(FSYNCS, "fsync"), (RENAMES, "rename")] {
+        let folder = small.path(name);
+        let before = after(9, &data, &finished);
+        keep(&folder, 9, &before);
+        // The best model so far is in the folder, as it is after an epoch.
+        let mut training: Value = serde_json::from_str(&before.run.config).unwrap();
+        training["epoch"] = 1.into();
+        let network = before.best.clone().unwrap().1;
+        let model = Model { network, class_names: None, training: Some(training) };
+        model_file::save(&Path::new(&folder).join("best.safetensors"), &model).unwrap();
+        let mut command = program(&["train", "--resume", &folder, "--json"]);
+        let output = when(&mut command, calls, Then::Fail(libc::EIO)).output().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        // The training itself went well.
+        assert_eq!(end(&text(&output.stdout)), whole);
+        let told = |start: &str, what: &str| {
+            stderr.lines().filter(|line| line.starts_with(start) && line.contains(what)).count()
+        };
+        // After each of the three epochs that were left; and a better model as well.
+        assert_eq!(told("warning: the checkpoint ", "Input/output error"), 3, "{stderr}");
+        assert!(told("warning: the model was not saved", "Input/output error") > 0, "{stderr}");
+        assert_eq!(told("error: the checkpoint ", "Input/output error"), 1, "{stderr}");
+        assert!(!files_under(Path::new(&folder)).iter().any(|name| name.ends_with(".tmp")));
+        assert_eq!((newest(&folder).epoch, newest(&folder).done.steps), (2, 3));
+        assert_eq!(resumed(&folder), whole);
+    }
 }
 
 #[test]

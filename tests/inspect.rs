@@ -153,6 +153,28 @@ fn labels_as_the_tutorial_prints_them() {
 }
 
 #[test]
+fn labels_are_those_of_the_split_that_is_asked_for() {
+    let data = mnist::mnist();
+    let (train, test) = (mnist::train(&data), mnist::test(&data));
+    for (split, labels) in [
+        ("test", &test.labels[..7]),
+        ("train", &train.labels[10_000..10_007]),
+        ("validation", &train.labels[..7]),
+    ] {
+        let options = ["inspect", "--split", split, "--labels", "7"];
+        let line = json(&succeeds(&[&options[..], &["--json"]].concat())).remove(0);
+        assert_eq!((&line["labels"], &line["images"]), (&json!(labels), &Value::Null), "{split}");
+        let words: Vec<String> = labels.iter().map(u8::to_string).collect();
+        assert!(succeeds(&options).starts_with(&format!("[{}]\n\n[[", words.join(" "))), "{split}");
+        // Images come along where they are asked for, from the same part.
+        let both = json(&succeeds(&[&options[..], &["--images", "2", "--json"]].concat())).remove(0);
+        assert_eq!((&both["labels"], &both["images"][1]["label"]), (&json!(labels), &json!(labels[1])));
+    }
+    let error = fails(1, &["inspect", "--split", "test", "--labels", "10001"]);
+    assert!(error.contains("the test set of mnist has 10000 labels"), "{error}");
+}
+
+#[test]
 fn an_image_in_ascii() {
     let expected = FIRST_OF_MNIST.strip_prefix('\n').unwrap();
     assert_eq!(succeeds(&["inspect", "--images", "1"]), expected);

@@ -210,7 +210,7 @@ fn a_page_a_plot_and_logs_tell_what_json_tells() {
 fn the_verdict_is_the_terminals_and_jsonl_is_jsons() {
     let files = Files::new(300, 0);
     let [report, log] = ["r.htm", "l.JSONL"].map(|name| files.path(name));
-    fs::write(&log, "of an earlier run\n".repeat(100)).unwrap();
+    fs::write(&log, "{\"event\":\"of an earlier run\"}\n".repeat(100)).unwrap();
     let more = ["--validation", "50", "--report", &report, "--log", &log];
     let out = succeeds(&files.train(&more));
     let verdict = out
@@ -346,7 +346,7 @@ fn targets_are_checked_before_training() {
     fs::create_dir(files.scratch.path("d.csv")).unwrap();
     let directory = there("d.csv");
     let dotted = format!("{}/../m.html", folder_of_html);
-    let keep = fs::write(&log, "kept").is_ok();
+    let keep = fs::write(&log, "epoch,kept").is_ok();
     for (code, more, part) in [
         (2, &["--log", "l.txt"][..], "--log l.txt: expected a name that ends in .csv or .jsonl"),
         (2, &["--log", "csv"], ".csv or .jsonl"),
@@ -376,7 +376,7 @@ fn targets_are_checked_before_training() {
     let error =
         fails(1, &["train", "--data", "./no-such-data", "--log", &log, "--report", &report, "--plot", &plot]);
     assert!(error.contains("no-such-data") && keep, "{error}");
-    assert_eq!(fs::read(&log).unwrap(), b"kept");
+    assert_eq!(fs::read(&log).unwrap(), b"epoch,kept");
     assert!(!Path::new(&report).exists() && !Path::new(&plot).exists());
     let error = fails(2, &["eval", &model, "--report", &model]);
     assert!(error.contains("are the same file"), "{error}");
@@ -416,11 +416,11 @@ fn a_folder_that_cannot_be_written_is_told_before_training() {
 fn a_diverging_run_leaves_its_log_and_an_old_report() {
     let files = Files::new(200, 20);
     let [report, log] = ["r.html", "l.csv"].map(|name| files.path(name));
-    fs::write(&report, "an older report").unwrap();
+    fs::write(&report, "<p>an older report").unwrap();
     let more = ["--optimizer", "sgd", "--lr", "1e30", "--report", &report, "--log", &log];
     let output = run(&files.train(&more));
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert_eq!(fs::read(&report).unwrap(), b"an older report");
+    assert_eq!(fs::read(&report).unwrap(), b"<p>an older report");
     assert!(fs::read_to_string(&log).unwrap().starts_with("epoch,loss,"));
     let left = files_under(&files.scratch.path(""));
     assert!(left.iter().all(|name| !name.ends_with(".tmp")), "{left:?}");

@@ -23,6 +23,7 @@ use crate::dataset::map;
 use crate::error::{Error, Result};
 use crate::hash::Sha256Hex;
 use crate::history::Epoch;
+use crate::little_endian;
 use crate::metrics::Metrics;
 use crate::model_file::safetensors::{self, Reader};
 use crate::network::Network;
@@ -71,31 +72,53 @@ pub(super) fn save(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
     let described: Vec<_> = described.chain([("sha256".into(), "U8", vec![HASH_LEN])]).collect();
     let header = safetensors::header(&metadata_of(checkpoint), &described);
 
-    let (mut file, mut hash) = (AtomicFile::create(path)?, Sha256Hex::new());
-    let mut write = |bytes: &[u8]| {
-        hash.update(bytes);
-        file.write_all(bytes)
-    };
-    write(&header)?;
+    let mut file = Hashed { file: AtomicFile::create(path)?, hash: Sha256Hex::new(), buffer: header };
     for (_, _, values) in &tensors {
         match values {
-            Values::F64(values) => write(&bytes_of(values, f64::to_le_bytes))?,
+            Values::F64(values) => file.append(values, f64::to_le_bytes)?,
             Values::F32(rows) => {
-                for rows in rows.chunks(64) {
-                    write(&bytes_of(rows.iter().copied().flatten(), f32::to_le_bytes))?;
+                for values in rows.iter().flat_map(|row| row.chunks(PIECE / 4)) {
+                    file.append(values, f32::to_le_bytes)?;
                 }
             }
         }
     }
-    file.write_all(hash.finish().as_bytes())?;
-    file.commit().map(drop)
+    file.finish()
 }
 
-fn bytes_of<'a, T: Copy + 'a, const N: usize>(
-    values: impl IntoIterator<Item = &'a T>,
-    bytes: impl Fn(T) -> [u8; N],
-) -> Vec<u8> {
-    values.into_iter().flat_map(|x| bytes(*x)).collect()
+/// Bytes go to the file, and into its hash, in pieces of at least so many.
+const PIECE: usize = 256 * 1024;
+
+/// A file that ends with the hash of what was written before.
+struct Hashed {
+    file: AtomicFile,
+    hash: Sha256Hex,
+    /// What is not written yet.
+    buffer: Vec<u8>,
+}
+
+impl Hashed {
+    fn append<T: Copy, const N: usize>(
+        &mut self,
+        values: &[T],
+        bytes: impl Fn(T) -> [u8; N],
+    ) -> io::Result<()> {
+        little_endian::append(&mut self.buffer, values.iter(), bytes);
+        if self.buffer.len() < PIECE { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.hash.update(&self.buffer);
+        self.file.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.write()?;
+        self.file.write_all(self.hash.finish().as_bytes())?;
+        self.file.commit().map(drop)
+    }
 }
 
 fn numbers_of(metrics: Option<Metrics>) -> [f64; 3] {

@@ -2,13 +2,17 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::{Checkpoint, file};
 use crate::atomic;
 use crate::dataset::map;
 use crate::error::{Error, Result};
+use crate::model_file::{self, Model};
 
 const BEST: &str = "best.safetensors";
 const LOCK: &str = "lock";
@@ -16,13 +20,49 @@ const PREFIX: &str = "checkpoint-";
 const SUFFIX: &str = ".safetensors";
 
 /// A folder for checkpoints, which no other run uses.
+///
+/// What is kept in it is written at once, or by a thread of its own; one thing after the other, so that a file is whole and
+/// durable before another one is begun.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     /// The system lets go of it when this process ends, however it ends.
     _lock: File,
+    shelf: Arc<Mutex<Shelf>>,
+    /// What was begun and not asked for yet.
+    begun: Option<Begun>,
+}
+
+#[derive(Debug)]
+enum Begun {
+    Beside(JoinHandle<Written>),
+    /// Where there was no thread for it.
+    Done(Box<Written>),
+}
+
+/// The files of a folder.
+#[derive(Debug)]
+struct Shelf {
+    path: PathBuf,
     /// The last two checkpoints that are known to be whole, the newer one last.
     whole: Vec<u64>,
+}
+
+/// What is to be kept.
+pub struct Parcel {
+    /// As the best model.
+    pub best: Option<Model>,
+    /// After so many steps.
+    pub checkpoint: Option<(u64, Checkpoint)>,
+}
+
+/// What became of each part of a [`Parcel`].
+#[derive(Debug)]
+pub struct Written {
+    /// Of the best model.
+    pub best: Option<Result<()>>,
+    /// Of the checkpoint.
+    pub checkpoint: Option<Result<()>>,
 }
 
 /// What a folder has to go on from.
@@ -100,7 +140,7 @@ impl Folder {
             match lock.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
-                    std::thread::sleep(PATIENCE / 50);
+                    thread::sleep(PATIENCE / 50);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::failed(format!(
@@ -117,7 +157,9 @@ impl Folder {
             }
         }
         remove_unfinished(path);
-        Ok(Folder { path: path.to_owned(), _lock: lock, whole: vec![] })
+        let shelf = Shelf { path: path.to_owned(), whole: vec![] };
+        let shelf = Arc::new(Mutex::new(shelf));
+        Ok(Folder { path: path.to_owned(), _lock: lock, shelf, begun: None })
     }
 
     /// Where it is.
@@ -146,10 +188,10 @@ impl Folder {
     pub fn newest(&mut self) -> Result<Option<Found>> {
         let mut damaged = vec![];
         for number in numbers(&self.path).map_err(|error| refused(&self.path, error))? {
-            let path = self.file(number);
+            let path = file_of(&self.path, number);
             match file::load(&path) {
                 Ok(checkpoint) => {
-                    self.whole = vec![number];
+                    lock(&self.shelf).whole = vec![number];
                     return Ok(Some(Found { checkpoint: Box::new(checkpoint), path, damaged }));
                 }
                 Err(error) => damaged.push(error),
@@ -170,7 +212,57 @@ impl Folder {
     /// # Errors
     /// Where it cannot be written; then the one before is still there.
     pub fn keep(&mut self, number: u64, checkpoint: &Checkpoint) -> Result<()> {
-        let path = self.file(number);
+        lock(&self.shelf).keep(number, checkpoint)
+    }
+
+    /// Begins to keep a parcel, in a thread of its own. First waits for the one that was begun before: [`Self::settle`], asked
+    /// in time, says what became of that.
+    pub fn keep_beside(&mut self, parcel: Parcel) {
+        self.settle();
+        let (shelf, parcel) = (Arc::clone(&self.shelf), Arc::new(parcel));
+        let job = {
+            let parcel = Arc::clone(&parcel);
+            move || lock(&shelf).put(&parcel)
+        };
+        self.begun = Some(match thread::Builder::new().name("checkpoint".into()).spawn(job) {
+            Ok(thread) => Begun::Beside(thread),
+            Err(_) => Begun::Done(Box::new(lock(&self.shelf).put(&parcel))),
+        });
+    }
+
+    /// Waits for the parcel that was begun, if there is one, and says what became of it.
+    pub fn settle(&mut self) -> Option<Written> {
+        Some(match self.begun.take()? {
+            Begun::Beside(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Begun::Done(written) => *written,
+        })
+    }
+}
+
+impl Drop for Folder {
+    /// Whoever wants to know what became of the last parcel asks before; the lock is held until it is written.
+    fn drop(&mut self) {
+        if let Some(Begun::Beside(thread)) = self.begun.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A lock whose holder panicked still holds plain data.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shelf {
+    /// The best model first: a checkpoint says which one it is.
+    fn put(&mut self, parcel: &Parcel) -> Written {
+        let best = parcel.best.as_ref().map(|model| model_file::save(&self.path.join(BEST), model));
+        let checkpoint = parcel.checkpoint.as_ref();
+        Written { best, checkpoint: checkpoint.map(|(number, checkpoint)| self.keep(*number, checkpoint)) }
+    }
+
+    fn keep(&mut self, number: u64, checkpoint: &Checkpoint) -> Result<()> {
+        let path = file_of(&self.path, number);
         file::save(&path, checkpoint).map_err(|error| {
             Error::failed(format!("the checkpoint {} cannot be written: {error}", path.display()))
         })?;
@@ -182,14 +274,14 @@ impl Folder {
         // Older ones, and those found damaged, are of no use. One that stays does no harm: it is tried again next time.
         let others = numbers(&self.path).unwrap_or_default();
         for other in others.into_iter().filter(|other| !self.whole.contains(other)) {
-            let _ = fs::remove_file(self.file(other));
+            let _ = fs::remove_file(file_of(&self.path, other));
         }
         Ok(())
     }
+}
 
-    fn file(&self, number: u64) -> PathBuf {
-        self.path.join(format!("{PREFIX}{number:010}{SUFFIX}"))
-    }
+fn file_of(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{PREFIX}{number:010}{SUFFIX}"))
 }
 
 /// The checkpoints in a folder, by their steps, the newest first.

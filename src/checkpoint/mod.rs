@@ -13,7 +13,7 @@ mod file;
 mod folder;
 mod state;
 
-pub use folder::{Folder, Found};
+pub use folder::{Folder, Found, Parcel, Written};
 pub use state::StateTensor;
 
 use crate::history::Epoch;

@@ -11,6 +11,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::Isa;
 use serde_json::{Map, Value};
 
+use super::files::Named;
 use super::repeat::{ARGUMENTS, LIKE, PRINT_COMMAND};
 use super::train::OPTIONS;
 use crate::args::{Args, Given, Opt};
@@ -179,7 +180,7 @@ impl Request {
     }
 
     /// Refuses outputs that would overwrite a file of the folder.
-    pub(crate) fn check_outputs<'a>(&self, outputs: impl Iterator<Item = (&'a str, &'a Path)>) -> Result<()> {
+    pub(crate) fn check_outputs(&self, outputs: &[Named<'_>]) -> Result<()> {
         let folder = match self {
             Request::Nothing => return Ok(()),
             Request::New { path, .. } => path,

@@ -179,8 +179,12 @@ impl Source {
             }
         };
         if train.is_empty() {
+            let option = match self.validation {
+                Some(Validation::LastFraction(_)) => VALIDATION_SPLIT.name,
+                _ => VALIDATION.name,
+            };
             return Err(Error::failed(format!(
-                "all {n} training images would be for validation and none left to train on; give a smaller --validation"
+                "all {n} training images would be for validation and none left to train on; give a smaller {option}"
             )));
         }
         Ok(Parts { train, validation, validation_first })

@@ -10,6 +10,7 @@ use mnist_fast::predict::Evaluation;
 use mnist_fast::{Error, Result};
 
 use super::data::Picked;
+use super::files;
 use super::matrix;
 use super::model::{self, Classes, Options, class_name};
 use super::outputs::{self, Run};
@@ -56,6 +57,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let model = model::load(path, "eval")?;
     let (data, classes) = options.open(&model, path)?;
+    files::require_not_data(&files::given(&[("--report", report.as_deref())]), &data)?;
     let (all, split) = options.examples(&data, &model)?;
     let picked = Picked::new(classes.chosen.as_ref(), all)?;
     let examples = picked.examples();

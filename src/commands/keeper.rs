@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use mnist_fast::checkpoint::{Checkpoint, Folder, Run};
+use mnist_fast::checkpoint::{Checkpoint, Folder, Parcel, Run, Written};
 use mnist_fast::history::Epoch;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
@@ -37,8 +37,11 @@ struct State {
     resumed: bool,
     /// The epoch of the best model in the folder, 0 where there is none. It was better than those before it, and comes again.
     best_kept: usize,
-    /// Why the last checkpoint could not be written.
+    /// The epoch of the best model that is being written.
+    best_begun: usize,
+    /// Why the last checkpoint could not be written, and why the best model could not.
     failure: Option<Error>,
+    best_failure: Option<Error>,
 }
 
 impl Keeper {
@@ -75,7 +78,9 @@ impl Keeper {
             class_names: class_names.map(<[String]>::to_vec),
             resumed,
             best_kept: 0,
+            best_begun: 0,
             failure: None,
+            best_failure: None,
         };
         match checkpoint {
             Some(checkpoint) => {
@@ -96,9 +101,15 @@ impl Keeper {
                 (keeper.under_way, keeper.first_epoch) = ((done, seconds), epoch);
                 (keeper.course.history, keeper.course.best) = (history, best);
                 state.best_kept = state.find_best();
-                state.keep_best(&keeper.course)?;
+                if let Some(model) = state.better_model(&keeper.course) {
+                    model_file::save(&state.folder.best(), &model)?;
+                    state.best_kept = state.best_begun;
+                }
             }
-            None => state.keep(trainer, &keeper.course, 1, (Partial::default(), 0.0))?,
+            None => {
+                let (number, first) = state.checkpoint(trainer, &keeper.course, 1, (Partial::default(), 0.0));
+                state.folder.keep(number, &first)?;
+            }
         }
         interrupt::watch();
         keeper.state = Some(state);
@@ -148,7 +159,8 @@ impl Keeper {
             seconds += start.elapsed().as_secs_f64();
             match &mut self.state {
                 Some(state) if done.steps < state.steps => {
-                    state.try_to_keep(trainer, &self.course, epoch, (done, seconds));
+                    let checkpoint = state.checkpoint(trainer, &self.course, epoch, (done, seconds));
+                    state.keep_beside(&self.course, Some(checkpoint));
                     state.require_no_signal(epoch, done.steps)?;
                 }
                 _ => return Ok((done.sums, seconds)),
@@ -159,23 +171,22 @@ impl Keeper {
     /// After an epoch and its validation.
     pub(crate) fn epoch(&mut self, trainer: &Trainer, epoch: Epoch) -> Result<()> {
         let Keeper { state, course, .. } = self;
-        let (number, is_best) = (epoch.epoch, course.add(epoch, trainer.network()));
+        let number = epoch.epoch;
+        course.add(epoch, trainer.network());
         let Some(state) = state else { return Ok(()) };
-        if is_best && let Err(error) = state.keep_best(course) {
-            warning(format_args!("{error}; the training goes on"));
-            state.failure = Some(error);
-        }
         let due = matches!(state.every, Every::Epochs(n) if number.is_multiple_of(n));
-        if due || number == state.epochs || course.is_over() || state.is_due(number, state.steps) {
-            state.try_to_keep(trainer, course, number + 1, (Partial::default(), 0.0));
-        }
+        let due = due || number == state.epochs || course.is_over() || state.is_due(number, state.steps);
+        let under_way = (Partial::default(), 0.0);
+        state.keep_beside(course, due.then(|| state.checkpoint(trainer, course, number + 1, under_way)));
         state.require_no_signal(number + 1, 0)
     }
 
-    /// What is in the folder, in words; or why the last state is not.
-    pub(crate) fn finish(self) -> Result<Option<String>> {
-        let Some(State { folder, failure, .. }) = self.state else { return Ok(None) };
-        if let Some(error) = failure {
+    /// What is in the folder, in words; or why the last state is not. Waits for what is still being written.
+    pub(crate) fn finish(mut self) -> Result<Option<String>> {
+        let Some(mut state) = self.state.take() else { return Ok(None) };
+        state.settle();
+        let State { folder, failure, best_failure, .. } = state;
+        if let Some(error) = failure.or(best_failure) {
             return Err(error);
         }
         let mut line = format!("checkpoints are in {}", folder.path().display());
@@ -186,6 +197,15 @@ impl Keeper {
     }
 }
 
+impl Drop for Keeper {
+    /// A run that ends early tells as well what became of its last checkpoint.
+    fn drop(&mut self) {
+        if let Some(state) = &mut self.state {
+            state.settle();
+        }
+    }
+}
+
 impl State {
     /// Whether a checkpoint is due after so many steps of the epoch.
     fn is_due(&self, epoch: usize, steps: usize) -> bool {
@@ -193,13 +213,14 @@ impl State {
         matches!(self.every, Every::Steps(n) if of_all.is_multiple_of(n)) || interrupt::received().is_some()
     }
 
-    fn keep(
-        &mut self,
+    /// A copy of all that the run goes on from, and after how many steps that is.
+    fn checkpoint(
+        &self,
         trainer: &Trainer,
         course: &Course,
         epoch: usize,
         (done, seconds): (Partial, f64),
-    ) -> Result<()> {
+    ) -> (u64, Checkpoint) {
         let checkpoint = Checkpoint {
             run: self.run.clone(),
             epoch,
@@ -210,20 +231,38 @@ impl State {
             state: trainer.state(),
             best: course.best.clone(),
         };
-        self.folder.keep(((epoch - 1) * self.steps + done.steps) as u64, &checkpoint)
+        (((epoch - 1) * self.steps + done.steps) as u64, checkpoint)
     }
 
-    /// Training does not end because a checkpoint cannot be written: that is told at the end again.
-    fn try_to_keep(&mut self, trainer: &Trainer, course: &Course, epoch: usize, under_way: (Partial, f64)) {
-        self.failure = self.keep(trainer, course, epoch, under_way).err();
-        if let Some(error) = &self.failure {
-            warning(format_args!("{error}; the training goes on"));
+    /// Begins to write a checkpoint, and the best model if a better one than the folder has is known. The training goes on
+    /// meanwhile; it waits where the one before is not written yet.
+    fn keep_beside(&mut self, course: &Course, checkpoint: Option<(u64, Checkpoint)>) {
+        self.settle();
+        let best = self.better_model(course);
+        if best.is_some() || checkpoint.is_some() {
+            self.folder.keep_beside(Parcel { best, checkpoint });
         }
     }
 
-    /// Ends the run if a signal asked for it.
-    fn require_no_signal(&self, epoch: usize, steps: usize) -> Result<()> {
+    /// Waits for what is being written. Training does not end because that fails: it is told now, and at the end again.
+    fn settle(&mut self) {
+        let Some(Written { best, checkpoint }) = self.folder.settle() else { return };
+        for error in [&checkpoint, &best].into_iter().flatten().filter_map(|written| written.as_ref().err()) {
+            warning(format_args!("{error}; the training goes on"));
+        }
+        if let Some(written) = checkpoint {
+            self.failure = written.err();
+        }
+        if let Some(written) = best {
+            self.best_kept = if written.is_ok() { self.best_begun } else { self.best_kept };
+            self.best_failure = written.err();
+        }
+    }
+
+    /// Ends the run if a signal asked for it, once all is written.
+    fn require_no_signal(&mut self, epoch: usize, steps: usize) -> Result<()> {
         let Some((code, signal)) = interrupt::received() else { return Ok(()) };
+        self.settle();
         let place = match (epoch, steps) {
             (epoch, 0) => format!("after epoch {}", epoch - 1),
             (epoch, steps) => format!("after step {steps} of {} of epoch {epoch}", self.steps),
@@ -253,22 +292,18 @@ impl State {
         found().unwrap_or(0)
     }
 
-    /// Writes the best model, unless the one that is there is from later in the run, and so better.
-    fn keep_best(&mut self, course: &Course) -> Result<()> {
-        let Some((epoch, network)) = course.best.as_ref().filter(|(epoch, _)| *epoch > self.best_kept) else {
-            return Ok(());
-        };
+    /// The best model, unless the one that is there is from later in the run, and so better.
+    fn better_model(&mut self, course: &Course) -> Option<Model> {
+        let (epoch, network) = course.best.as_ref().filter(|(epoch, _)| *epoch > self.best_kept)?;
         let loss = course.history[epoch - 1].validation.map(|validation| validation.loss());
         let mut training: Value = serde_json::from_str(&self.run.config).expect("our own JSON");
         training["epoch"] = (*epoch).into();
         training["val_loss"] = loss.into();
-        let model = Model {
+        self.best_begun = *epoch;
+        Some(Model {
             network: network.clone(),
             class_names: self.class_names.clone(),
             training: Some(training),
-        };
-        model_file::save(&self.folder.best(), &model)?;
-        self.best_kept = *epoch;
-        Ok(())
+        })
     }
 }

@@ -25,6 +25,16 @@ enum Format {
     Jsonl,
 }
 
+impl Format {
+    /// How every version's logs begin, and what else has such lines.
+    fn begin(self) -> &'static str {
+        match self {
+            Format::Csv => "epoch,",
+            Format::Jsonl => "{\"event\":",
+        }
+    }
+}
+
 /// A log.
 pub(crate) struct Log {
     path: PathBuf,
@@ -56,7 +66,8 @@ impl Log {
             // Unlike a file that is replaced, this one must be writable itself, and its folder need not be.
             Ok(metadata) if metadata.is_file() => {
                 let opened = OpenOptions::new().append(true).open(&self.path);
-                opened.map(drop).map_err(|error| TARGET.refused(&self.path, error))
+                opened.map_err(|error| TARGET.refused(&self.path, error))?;
+                TARGET.check_kind(&self.path, |head| head.starts_with(self.format.begin().as_bytes()))
             }
             _ => TARGET.check(&self.path),
         }

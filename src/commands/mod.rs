@@ -8,6 +8,7 @@ mod engine;
 mod eval;
 mod explain;
 mod export;
+mod files;
 mod formulas;
 mod info;
 mod inspect;

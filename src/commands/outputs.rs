@@ -1,6 +1,5 @@
 //! The files that a run is asked for beside a model: the report, the curves, the log.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -15,6 +14,7 @@ use mnist_fast::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::data::Picked;
+use super::files::{self, Named};
 use super::info;
 use super::log::Log;
 use super::repeat::{ARGUMENTS, command_line};
@@ -77,23 +77,20 @@ impl Outputs {
         self.report.is_some()
     }
 
-    /// Checks, before the work starts, that all can be written, and that no file is named twice, `others` included.
-    pub(crate) fn check(&self, others: &[(&str, &Path)]) -> Result<()> {
+    /// The files that were asked for.
+    pub(crate) fn files(&self) -> Vec<Named<'_>> {
         let log = self.log.as_ref().map(Log::path);
-        let own = [(REPORT.name, self.report.as_deref()), (PLOT.name, self.plot.as_deref()), (LOG.name, log)];
-        let own: Vec<_> = own.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();
-        let all: Vec<_> = own.iter().chain(others).collect();
-        for (i, (name, path)) in own.iter().enumerate() {
-            if let Some((other, same)) = all[i + 1..].iter().find(|(_, other)| place(path) == place(other)) {
-                return Err(Error::usage(format!(
-                    "{name} {} and {other} {} are the same file; give each its own",
-                    path.display(),
-                    same.display()
-                )));
-            }
-        }
-        self.report.as_deref().map_or(Ok(()), |path| PAGE.check(path))?;
-        self.plot.as_deref().map_or(Ok(()), |path| CURVES.check(path))?;
+        files::given(&[
+            (REPORT.name, self.report.as_deref()),
+            (PLOT.name, self.plot.as_deref()),
+            (LOG.name, log),
+        ])
+    }
+
+    /// Checks, before the work starts, that all can be written, and not over something else.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.report.as_deref().map_or(Ok(()), |path| PAGE.check_over(path, is_markup))?;
+        self.plot.as_deref().map_or(Ok(()), |path| CURVES.check_over(path, is_markup))?;
         self.log.as_ref().map_or(Ok(()), Log::check)
     }
 
@@ -141,8 +138,13 @@ pub(crate) fn parse_report(args: &mut Args) -> Result<Option<PathBuf>> {
 
 /// Checks, before the work starts, that the report can be written, and not over the model.
 pub(crate) fn check_report(path: &Path, model: &Path) -> Result<()> {
-    let outputs = Outputs { report: Some(path.to_owned()), ..Outputs::default() };
-    outputs.check(&[("the model", model)])
+    files::require_apart(&[(REPORT.name, path)], &[("the model", model)])?;
+    PAGE.check_over(path, is_markup)
+}
+
+/// Whether a file begins as HTML or SVG.
+fn is_markup(head: &[u8]) -> bool {
+    head.trim_ascii_start().starts_with(b"<")
 }
 
 /// A file whose name must have one of these ends: a model is not overwritten by a slip of the finger.
@@ -157,22 +159,6 @@ fn parse_named(args: &mut Args, option: &Opt, extensions: &[&str]) -> Result<Opt
 
 fn wrong_name(option: &Opt, path: &Path, ends: &str) -> Error {
     Error::usage(format!("{} {}: expected a name that ends in {ends}", option.name, path.display()))
-}
-
-/// Where a file is or would be, as far as that can be told.
-fn place(path: &Path) -> PathBuf {
-    fn folder(path: &Path) -> &Path {
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-    if let Ok(place) = fs::canonicalize(path) {
-        return place;
-    }
-    // What is not there yet is in a folder that is; a link to it is written through.
-    let path = fs::read_link(path).map_or(path.to_owned(), |link| folder(path).join(link));
-    match (fs::canonicalize(folder(&path)), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
 }
 
 /// What a report tells beside the epochs.

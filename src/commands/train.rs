@@ -1,6 +1,6 @@
 //! `train`: the options, checked once into a plan, and the run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
@@ -27,6 +27,7 @@ use super::course;
 use super::data::{self, Picked, Source};
 use super::engine::{self, Engine};
 use super::explain::{EXPLAIN, Explained};
+use super::files;
 use super::keeper::Keeper;
 use super::network::{self, Layers};
 use super::optimizer::{self, Choice, Switches};
@@ -175,9 +176,20 @@ pub(crate) fn run(args: Args) -> Result<()> {
         model_file::check_target(path)?;
     }
     let mut outputs = std::mem::take(&mut plan.outputs);
-    outputs.check(&plan.model_files())?;
-    request.check_outputs(plan.save.iter().map(|path| ("--save", path.as_path())))?;
+    let files = [outputs.files(), files::given(&[("--save", plan.save.as_deref())])].concat();
+    if plan.explain {
+        let folder = matches!(request, Request::New { .. }).then_some(checkpoint::CHECKPOINT.name);
+        if let Some(name) = files.iter().map(|(name, _)| *name).chain(folder).next() {
+            return Err(Error::usage(format!(
+                "--explain trains nothing and writes no file; leave {name} out"
+            )));
+        }
+    }
+    files::require_apart(&files, &files::given(&[("--init", plan.init.as_deref())]))?;
+    outputs.check()?;
+    request.check_outputs(&files)?;
     let data = plan.source.open()?;
+    files::require_not_data(&files, &data)?;
     let parts = plan.source.split(data.train.len())?;
     let all = Examples { images: data.train.images(), labels: data.train.labels() };
     let held_out = parts.validation.len();
@@ -352,7 +364,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     });
     let likeness = like.as_ref().map_or(Ok(None), |like| like.compare(&sha256, plan.engine.kernels.isa()));
     // Whatever becomes of the files, the result is told.
-    let (wrote, kept, failure) = match written.and_then(|lines| Ok((lines, keeper.finish()?))) {
+    let kept = keeper.finish();
+    let (wrote, kept, failure) = match written.and_then(|lines| Ok((lines, kept?))) {
         Ok((lines, kept)) => (lines, kept, None),
         Err(error) => (vec![], None, Some(error)),
     };
@@ -404,6 +417,9 @@ pub(crate) fn default_threads(batch_size: usize) -> usize {
     available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }
 
+/// More than anybody waits for, so that sums of steps need no thought.
+const EPOCHS_MAX: usize = 1_000_000_000;
+
 pub(crate) fn at_least_one(text: &str) -> Option<usize> {
     text.parse().ok().filter(|n| *n > 0)
 }
@@ -435,7 +451,11 @@ impl Plan {
             moves,
             schedule: schedule::Asked::parse(&mut args)?,
             batch_size: args.parse("--batch-size", "a whole number, 1 or more", at_least_one)?.unwrap_or(64),
-            epochs: args.parse("--epochs", "a whole number, 1 or more", at_least_one)?.unwrap_or(21),
+            epochs: args
+                .parse("--epochs", "a whole number, 1 or more and at most 1000000000", |text| {
+                    at_least_one(text).filter(|epochs| *epochs <= EPOCHS_MAX)
+                })?
+                .unwrap_or(21),
             early_stop: course::parse_early_stop(&mut args)?,
             seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
             shuffle,
@@ -456,12 +476,6 @@ impl Plan {
         };
         args.finish(0)?;
         Ok(plan)
-    }
-
-    /// The files that no other output may overwrite.
-    fn model_files(&self) -> Vec<(&str, &Path)> {
-        let files = [("--init", self.init.as_deref()), ("--save", self.save.as_deref())];
-        files.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
     }
 
     /// What the report tells of the run beside its settings.

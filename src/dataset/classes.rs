@@ -5,11 +5,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::known::Known;
 use super::map;
 use crate::error::{Error, Result};
 
 /// Labels are bytes, so there are at most this many classes.
 const MAX: usize = 256;
+
+/// Classes where nobody says how many; every known dataset has as many.
+const DEFAULT: usize = 10;
 
 /// A name is a few words; what is longer than this all together is not a list of names.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -41,12 +45,13 @@ pub(super) struct Named {
 }
 
 impl Classes {
-    /// As many as there are names, else as `--num-classes` says, else 10; names and option must not disagree.
+    /// As many as there are names, else as `--num-classes` says, else 10; names and option must not disagree, and the
+    /// option must have room for the labels of a dataset that is known.
     pub(super) fn new(
         named: Option<Named>,
         num_classes: Option<usize>,
         first_label: u8,
-        known: bool,
+        known: Option<&Known>,
     ) -> Result<Self> {
         if let Some(count) = num_classes
             && !(2..=MAX).contains(&count)
@@ -55,14 +60,22 @@ impl Classes {
                 "--num-classes {count} is out of range: labels are bytes, so give a number from 2 to {MAX}"
             )));
         }
+        if let (None, Some(known), Some(count @ ..DEFAULT)) = (&named, known, num_classes) {
+            return Err(Error::usage(format!(
+                "--num-classes {count} is too few for {0}, whose labels go up to {1}; leave it out, or train on some of \
+                 them with --classes",
+                known.name,
+                DEFAULT - 1
+            )));
+        }
         let Some(Named { names, source }) = named else {
-            let source = if known { Source::Known } else { Source::Option };
-            return Ok(Classes { count: num_classes.unwrap_or(10), names: None, first_label, source });
+            let source = if known.is_some() { Source::Known } else { Source::Option };
+            return Ok(Classes { count: num_classes.unwrap_or(DEFAULT), names: None, first_label, source });
         };
         if let Some(count) = num_classes.filter(|&count| count != names.len()) {
             let who = match &source {
                 Source::File(path) => path.display().to_string(),
-                Source::Known | Source::Option => "the dataset".into(),
+                Source::Known | Source::Option => known.map_or("the dataset", |known| known.name).to_owned(),
             };
             return Err(Error::usage(format!(
                 "--num-classes {count} disagrees with {who}, which names {} classes; leave the option out",

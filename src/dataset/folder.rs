@@ -68,7 +68,7 @@ fn open_pair(
 
 fn open_file(folder: &Path, name: &str, store: &mut Store) -> Result<Option<IdxFile>> {
     if let Some(raw) = find_raw(folder, name)? {
-        return IdxFile::open(&raw, store.access).map(Some);
+        return store.raw(&raw).map(Some);
     }
     let Some(packed) = find_packed(folder, name)? else { return Ok(None) };
     let place = place_for(&packed, name)?;

@@ -116,6 +116,7 @@ impl Known {
                 let stamp = store.path(&place).map(|target| stamp::path_for(&target)).unwrap_or_default();
                 let failed = |error| map::cannot_read(raw, &error);
                 if stamp::verify(&file, &stamp, Some(sha256)).map_err(failed)? {
+                    store.files.push(raw.clone());
                     return IdxFile::map(&file, metadata.len(), raw.display().to_string(), store.access)
                         .map(|file| Some((file, true)));
                 }
@@ -127,9 +128,7 @@ impl Known {
                 return Ok(Some((file, sha256.is_some() || known == Some(true))));
             }
             match (raw, sha256) {
-                (Some(raw), None) => {
-                    return IdxFile::open(&raw, store.access).map(|file| Some((file, false)));
-                }
+                (Some(raw), None) => return store.raw(&raw).map(|file| Some((file, false))),
                 (Some(raw), Some(_)) => damaged = damaged.or(Some(raw)),
                 (None, _) => {}
             }

@@ -93,6 +93,8 @@ pub struct Dataset {
     pub cols: usize,
     /// Whether its files were mapped or read.
     pub access: Access,
+    /// The files that it is from: what was opened, and for .gz files what they were unpacked to as well.
+    pub files: Vec<PathBuf>,
     /// Sentences for standard error: what was unpacked where, or why it could not be kept.
     pub notices: Vec<String>,
 }
@@ -118,9 +120,12 @@ pub fn open_with(options: &Options) -> Result<Dataset> {
     let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
     let named = own_names.or(names.map(|names| Named { names, source: Source::Known }));
     let layout = kind.map_or(Layout::AS_IS, |kind| kind.layout);
-    let classes = Classes::new(named, options.num_classes, layout.first_label, known.is_some())?;
+    let classes = Classes::new(named, options.num_classes, layout.first_label, known)?;
+    if let Source::File(names) = &classes.source {
+        store.files.push(names.clone());
+    }
     let files = open_files(options, &mut store)?.upright(layout)?;
-    assemble(options, files, classes, store.notices)
+    assemble(options, files, classes, store)
 }
 
 /// Opens the files of the known dataset or of the folder.
@@ -147,7 +152,8 @@ fn require_folder(folder: &Path, data: &str) -> Result<()> {
     }
 }
 
-fn assemble(options: &Options, files: Files, classes: Classes, mut notices: Vec<String>) -> Result<Dataset> {
+fn assemble(options: &Options, files: Files, classes: Classes, store: Store<'_>) -> Result<Dataset> {
+    let mut notices = store.notices();
     let train = Split::new(files.train.0, files.train.1, &classes)?;
     let used = train.labels().iter().max().map_or(0, |label| usize::from(*label) + 1);
     if used < classes.count {
@@ -177,6 +183,7 @@ fn assemble(options: &Options, files: Files, classes: Classes, mut notices: Vec<
         rows,
         cols,
         access: options.access,
+        files: store.files,
         notices,
     })
 }

@@ -52,13 +52,21 @@ impl Packed<'_> {
 pub(super) struct Store<'a> {
     cache: &'a CacheDir,
     pub(super) access: Access,
-    /// Sentences for the user, each at most once.
-    pub(super) notices: Vec<String>,
+    /// The files that were opened, and those that they were unpacked to.
+    pub(super) files: Vec<PathBuf>,
+    /// Where files were unpacked to.
+    unpacked_to: Option<PathBuf>,
+    /// Why files were unpacked in memory.
+    in_memory: Option<String>,
+    /// How many files are from the cache or in it by now.
+    cached: usize,
+    /// Other sentences for the user, each at most once.
+    notices: Vec<String>,
 }
 
 impl<'a> Store<'a> {
     pub(super) fn new(cache: &'a CacheDir, access: Access) -> Self {
-        Store { cache, access, notices: Vec::new() }
+        Store { cache, access, files: vec![], unpacked_to: None, in_memory: None, cached: 0, notices: vec![] }
     }
 
     /// The path of `name` in the cache, if there is a cache.
@@ -76,16 +84,22 @@ impl<'a> Store<'a> {
         place: &Path,
         sha256: Option<&str>,
     ) -> Result<IdxFile> {
+        if let Packed::File(path) = packed {
+            self.files.push(path.to_path_buf());
+        }
         let Some(target) = self.path(place) else {
             return self.in_memory(packed, sha256, "there is no cache folder (set XDG_CACHE_HOME or HOME)");
         };
         if let Some(file) = reuse(&target, packed, sha256, self.access) {
+            self.cached += 1;
+            self.files.push(target);
             return Ok(file);
         }
         match unpack_to(&target, packed, sha256, self.access) {
             Ok(file) => {
-                let folder = target.parent().unwrap_or(&target).display();
-                self.notice(format!("unpacked the dataset into {folder}, from where later runs take it"));
+                self.cached += 1;
+                self.unpacked_to = Some(target.parent().unwrap_or(&target).to_owned());
+                self.files.push(target);
                 Ok(file)
             }
             Err(Failure::Packed(error)) => Err(error),
@@ -112,8 +126,29 @@ impl<'a> Store<'a> {
         let mut memory = Memory(Vec::new());
         let found = packed.unpack(&mut memory).map_err(refused)?;
         require_hash(packed, &found, sha256)?;
-        self.notice(format!("{why}: the dataset is unpacked in memory, for this run only"));
+        self.in_memory.get_or_insert_with(|| why.to_owned());
         IdxFile::from_memory(memory.0, packed.name())
+    }
+
+    /// Opens the raw file at `path`.
+    pub(super) fn raw(&mut self, path: &Path) -> Result<IdxFile> {
+        self.files.push(path.to_owned());
+        IdxFile::open(path, self.access)
+    }
+
+    /// What there is to say: what was unpacked where, in one sentence that is true of all files, then the rest.
+    pub(super) fn notices(&self) -> Vec<String> {
+        let place = match (&self.in_memory, &self.unpacked_to) {
+            (Some(why), _) if self.cached > 0 => Some(format!(
+                "{why}: what the cache does not hold of the dataset is unpacked in memory, for this run only"
+            )),
+            (Some(why), _) => Some(format!("{why}: the dataset is unpacked in memory, for this run only")),
+            (None, Some(folder)) => {
+                Some(format!("unpacked the dataset into {}, from where later runs take it", folder.display()))
+            }
+            (None, None) => None,
+        };
+        place.into_iter().chain(self.notices.iter().cloned()).collect()
     }
 
     /// Adds a sentence for the user unless it is there already.

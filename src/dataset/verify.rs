@@ -62,7 +62,7 @@ pub fn fingerprints(options: &Options) -> Result<Fingerprints> {
     let roles = kind.map_or(FILES, |kind| kind.files);
     let files = all.zip(roles).enumerate();
     let files = files.map(|(index, (file, role))| fingerprint(index, role, &file, known)).collect();
-    Ok(Fingerprints { files, notices: store.notices })
+    Ok(Fingerprints { files, notices: store.notices() })
 }
 
 /// A hash that tells this data from other data, wherever it is: SHA-256 over the hexadecimal SHA-256 of each unpacked file, in the

@@ -115,9 +115,10 @@ pub fn save(path: &Path, model: &Model) -> Result<()> {
 ///
 /// # Errors
 /// Where `path` names no file, its folder does not exist or cannot be written to, or something other than a file is
-/// already there.
+/// already there, or a file that is no model.
 pub fn check_target(path: &Path) -> Result<()> {
-    TARGET.check(path)
+    // After the length of its header begins a JSON object; an npz file is a zip archive.
+    TARGET.check_over(path, |head| head.get(8) == Some(&b'{') || head.starts_with(b"PK"))
 }
 
 /// Reads a model file: one that [`save`] wrote, the weights of a PyTorch `nn.Sequential(Linear, ReLU, Linear, ...)` as

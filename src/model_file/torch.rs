@@ -19,6 +19,7 @@ use super::safetensors::{self, Checked, Reader, Tensor, short};
 use super::stored::{Place, Stored, network, sizes};
 use super::{Loaded, Model};
 use crate::error::{Error, Result};
+use crate::little_endian;
 use crate::network::Network;
 
 const FIX: &str = "save the weights of an nn.Sequential(Linear, ReLU, Linear, ...)";
@@ -41,10 +42,13 @@ pub(super) fn write(file: &mut impl Write, header: &[u8], network: &Network) -> 
     file.write_all(header)?;
     for layer in network.layers() {
         let rows: Vec<&[f32]> = (0..layer.inputs()).map(|input| layer.weight_row(input)).collect();
-        let weights = (0..layer.outputs()).flat_map(|output| rows.iter().map(move |row| row[output]));
         // Zeros are stored without their sign.
-        let parameters = weights.chain(layer.biases().iter().copied());
-        let bytes: Vec<u8> = parameters.flat_map(|x| (x + 0.0).to_le_bytes()).collect();
+        let bytes_of = |x: f32| (x + 0.0).to_le_bytes();
+        let mut bytes = vec![];
+        for output in 0..layer.outputs() {
+            little_endian::append(&mut bytes, rows.iter().map(|row| &row[output]), bytes_of);
+        }
+        little_endian::append(&mut bytes, layer.biases().iter(), bytes_of);
         file.write_all(&bytes)?;
     }
     Ok(())

@@ -36,6 +36,27 @@ impl Part {
     }
 }
 
+/// The images and labels of a part, and what it is called; without a part the whole training file.
+pub(super) fn of_part<'a>(
+    part: Option<Part>,
+    data: &'a Dataset,
+    source: &Source,
+) -> Result<(&'a Split, Range<usize>, &'static str)> {
+    let absent = |what| Error::failed(format!("{} has no {what} images; choose another --split", data.name));
+    let (split, range, of) = match part {
+        None => (&data.train, 0..data.train.len(), "the training file"),
+        Some(Part::Train) => (&data.train, source.split(data.train.len())?.train, "the training set"),
+        Some(Part::Validation) => {
+            (&data.train, source.split(data.train.len())?.validation, "the validation set")
+        }
+        Some(Part::Test) => {
+            let test = data.test.as_ref().ok_or_else(|| absent("test"))?;
+            (test, 0..test.len(), "the test set")
+        }
+    };
+    if range.is_empty() { Err(absent("validation")) } else { Ok((split, range, of)) }
+}
+
 /// Which images to show.
 pub(super) struct Selection {
     /// Without one: the whole training file.
@@ -95,7 +116,7 @@ const SHEET: Target = Target { what: "a contact sheet", example: "sheet.png" };
 
 /// Checks that a contact sheet can be written before anything else is done.
 pub(super) fn check_target(path: &Path) -> Result<()> {
-    SHEET.check(path)
+    SHEET.check_over(path, |head| head.starts_with(b"\x89PNG\r\n\x1a\n"))
 }
 
 impl Selection {
@@ -105,22 +126,7 @@ impl Selection {
 
     /// Looks the images up.
     pub(super) fn choose<'a>(&self, data: &'a Dataset, source: &Source) -> Result<Chosen<'a>> {
-        let absent =
-            |what| Error::failed(format!("{} has no {what} images; choose another --split", data.name));
-        let (split, range, of) = match self.part {
-            None => (&data.train, 0..data.train.len(), "the training file"),
-            Some(Part::Train) => (&data.train, source.split(data.train.len())?.train, "the training set"),
-            Some(Part::Validation) => {
-                (&data.train, source.split(data.train.len())?.validation, "the validation set")
-            }
-            Some(Part::Test) => {
-                let test = data.test.as_ref().ok_or_else(|| absent("test"))?;
-                (test, 0..test.len(), "the test set")
-            }
-        };
-        if range.is_empty() {
-            return Err(absent("validation"));
-        }
+        let (split, range, of) = of_part(self.part, data, source)?;
         let labels = &split.labels()[range.clone()];
         let class = self.class.as_ref().map(|name| class(data, name)).transpose()?;
         let indices = match &self.index {

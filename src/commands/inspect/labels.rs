@@ -3,16 +3,26 @@
 use mnist_fast::dataset::Dataset;
 use mnist_fast::{Error, Result};
 
+use super::super::data::Source;
+use super::images::{Part, of_part};
+
 /// numpy's line is 75 characters wide, and each bracket that closes an array takes one.
 const LINE: usize = 75;
 
-/// The first `n` labels of the training file, in its order.
-pub(super) fn first(data: &Dataset, n: usize) -> Result<&[u8]> {
-    data.train.labels().get(..n).ok_or_else(|| {
+/// The first `n` labels of a part, or of the training file, in its order.
+pub(super) fn first<'a>(
+    data: &'a Dataset,
+    source: &Source,
+    part: Option<Part>,
+    n: usize,
+) -> Result<&'a [u8]> {
+    let (split, range, of) = of_part(part, data, source)?;
+    let labels = &split.labels()[range];
+    labels.get(..n).ok_or_else(|| {
         Error::failed(format!(
-            "--labels {n}: the training file of {} has {} labels; give a smaller number",
+            "--labels {n}: {of} of {} has {} labels; give a smaller number",
             data.name,
-            data.train.len()
+            labels.len()
         ))
     })
 }

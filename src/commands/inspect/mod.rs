@@ -11,6 +11,7 @@ use mnist_fast::{Error, Result};
 
 use super::augment;
 use super::data::{self, Source};
+use super::files;
 use super::train::at_least_one;
 use crate::args::{Args, Opt};
 use crate::output::{self, JsonLine};
@@ -52,7 +53,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--split",
         value: "NAME",
-        help: "draw from train, validation or test\n(default: the training file, before validation is split off)",
+        help: "images and labels from train, validation or test\n(default: the training file, before validation is split off)",
     },
     Opt {
         name: "--png",
@@ -69,11 +70,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
         value: "N",
         help: "of the run whose distorted images are drawn, each after the image itself\n(default 42)",
     },
-    Opt {
-        name: "--labels",
-        value: "N",
-        help: "the first N labels of the training file, before the split, as integers\nand one-hot",
-    },
+    Opt { name: "--labels", value: "N", help: "the first N labels, as integers and one-hot" },
     Opt { name: "--list", value: "", help: "the known datasets: which are here, and how to get the others" },
     Opt {
         name: "--verify",
@@ -110,6 +107,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 struct Plan {
     source: Source,
     labels: Option<usize>,
+    part: Option<Part>,
     /// The images that were asked for, if any were.
     selection: Option<Selection>,
     png: Option<PathBuf>,
@@ -137,7 +135,9 @@ impl Plan {
             (_, Some(_)) => Some(Part::Train),
             (part, None) => part,
         };
-        let asked = count.is_some() || index.is_some() || class.is_some() || part.is_some() || png.is_some();
+        let images = count.is_some() || index.is_some() || class.is_some() || png.is_some();
+        // A part alone is one to draw from, unless it is for the labels.
+        let asked = images || distorted.is_some() || part.is_some() && labels.is_none();
         let at_most = match (&png, &class) {
             (Some(_), _) if distorted.is_some() => 10,
             (Some(_), _) => 100,
@@ -145,7 +145,7 @@ impl Plan {
             (None, None) => 3,
         };
         let selection = Selection { part, index, class, count, at_most, distorted };
-        Ok(Plan { source, labels, selection: asked.then_some(selection), png })
+        Ok(Plan { source, labels, part, selection: asked.then_some(selection), png })
     }
 
     fn run(&self, stats: bool, json: bool) -> Result<()> {
@@ -153,8 +153,9 @@ impl Plan {
             images::check_target(path)?;
         }
         let data = self.source.open()?;
+        files::require_not_data(&files::given(&[("--png", self.png.as_deref())]), &data)?;
         let chosen = self.selection.as_ref().map(|s| s.choose(&data, &self.source)).transpose()?;
-        let labels = self.labels.map(|n| labels::first(&data, n)).transpose()?;
+        let labels = self.labels.map(|n| labels::first(&data, &self.source, self.part, n)).transpose()?;
         let overview = stats || chosen.is_none() && labels.is_none();
         if let (Some(path), Some(chosen)) = (&self.png, &chosen) {
             chosen.save(path)?;
