@@ -174,7 +174,7 @@ impl Choice {
                 })
             }
         };
-        let lr = args.parse(LR.name, "a finite number, 0 or more", not_negative)?;
+        let lr = args.parse(LR.name, "a finite number, 0 or more and at most 3.4e38", not_negative)?;
         let decoupled = name == Name::AdamW;
         Ok(Choice {
             optimizer: lr.map_or(optimizer, |lr| optimizer.with_learning_rate(lr)),
@@ -221,7 +221,7 @@ impl Choice {
 }
 
 fn regularization(args: &mut Args, decoupled: bool) -> Result<Regularization> {
-    let expected = "a finite number, 0 or more";
+    let expected = "a finite number, 0 or more and at most 3.4e38";
     let l2 = args.parse(L2.name, expected, not_negative)?.unwrap_or(0.0);
     let weight_decay = args.parse(WEIGHT_DECAY.name, expected, not_negative)?;
     let default = if decoupled { AdamW::default().weight_decay } else { 0.0 };
