@@ -256,7 +256,8 @@ fn killed_at_any_instant_a_run_ends_with_the_same_bits() {
         assert_eq!(end(&succeeds(&options_for(&small, &folder))), whole, "round {round}");
         let left = files_under(Path::new(&folder));
         assert!(left.iter().all(|name| !name.ends_with(".tmp")), "{left:?}");
-        assert_eq!(checkpoints(&folder).len(), 2, "{left:?}");
+        // The oldest stays where the second kill came after the last one was written and before that was removed.
+        assert!((2..=3).contains(&checkpoints(&folder).len()), "{left:?}");
     }
 }
 

@@ -8,26 +8,38 @@ use crate::args::{Args, Given, Opt};
 pub(crate) const RECIPE: Opt = Opt {
     name: "--recipe",
     value: "NAME",
-    help: "train with a recipe's options, which are printed; others replace them.\nquick: 98 % on MNIST's test images in a blink",
+    help: "train with a recipe's options, which are printed; others replace them.\nquick: 98 % on MNIST's test images in a blink; best: 99 % in a minute",
 };
 
 /// A recipe: its name, and its options in the order of the help.
 type Recipe = (&'static str, &'static [(&'static str, &'static str)]);
 
-const RECIPES: &[Recipe] = &[(
-    "quick",
-    &[
-        ("--validation", "0"),
-        ("--label-smoothing", "0.05"),
-        ("--optimizer", "adam"),
-        ("--lr", "0.006"),
-        ("--schedule", "one-cycle"),
-        ("--batch-size", "128"),
-        ("--epochs", "3"),
-        ("--beta-1", "0.8"),
-        ("--beta-2", "0.99"),
-    ],
-)];
+const RECIPES: &[Recipe] = &[
+    (
+        "quick",
+        &[
+            ("--validation", "0"),
+            ("--label-smoothing", "0.05"),
+            ("--optimizer", "adam"),
+            ("--lr", "0.006"),
+            ("--schedule", "one-cycle"),
+            ("--batch-size", "128"),
+            ("--epochs", "3"),
+            ("--beta-1", "0.8"),
+            ("--beta-2", "0.99"),
+        ],
+    ),
+    (
+        "best",
+        &[
+            ("--validation", "0"),
+            ("--label-smoothing", "0.05"),
+            ("--augment", "affine"),
+            ("--schedule", "cosine"),
+            ("--epochs", "80"),
+        ],
+    ),
+];
 
 /// Takes `--recipe`: the command line that it stands for, and the arguments with its options, where none given replaces them.
 ///
