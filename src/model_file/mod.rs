@@ -1,6 +1,6 @@
 //! Model files: a network for PyTorch (safetensors), or for Keras (npz).
 //!
-//! [`torch`] and [`keras`] say how the layers lie in each. Beside the weights stand texts by key, in the `__metadata__` of
+//! `torch.rs` and `keras.rs` say how the layers lie in each. Beside the weights stand texts by key, in the `__metadata__` of
 //! safetensors or the comment of the npz archive: architecture, activation, normalization, class_names and training
 //! (JSON), mnist_fast_format, producer; each may be absent, as in a file from PyTorch or Keras. `activation` is as the
 //! option of that name: `relu`, `leaky-relu:0.2`, ..., or one for each hidden layer, by commas.
