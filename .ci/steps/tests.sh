@@ -30,7 +30,7 @@ kernels_asan() {
 # That the AVX2 kernels are chosen and run where there is no AVX-512; natively they run above.
 haswell_kernels() {
     export MNIST_FAST_TEST_ISA=avx2 # fails where the emulated CPU has no AVX2
-    thinned 11 emulated Haswell 600 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
+    thinned 23 emulated Haswell 1200 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
         -- --nocapture | brief
 }
 
