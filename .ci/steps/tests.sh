@@ -36,21 +36,21 @@ haswell_kernels() {
 
 haswell_training() {
     echo "all of tests/training.rs but portable_learns, which runs on Nehalem"
-    emulated Haswell 600 cargo test --workspace --test training -- --nocapture --skip portable_learns |
+    emulated Haswell 1500 cargo test --workspace --test training -- --nocapture --skip portable_learns |
         tee "$scratch/haswell" | brief
     says "$scratch/haswell" yes 'skipped: .*avx512'
     says "$scratch/haswell" no 'skipped: .*avx2'
 }
 
 nehalem_kernels() {
-    thinned 11 emulated Nehalem 600 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
+    thinned 23 emulated Nehalem 1500 cargo test --workspace --test 'conformance*' --test accuracy --test documented \
         -- --nocapture | tee "$scratch/nehalem" | brief
     says "$scratch/nehalem" yes 'skipped: .*avx2'
     says "$scratch/nehalem" yes 'skipped: .*avx512'
 }
 
 nehalem_training() {
-    emulated Nehalem 600 cargo test --workspace --test training portable_learns -- --nocapture |
+    emulated Nehalem 1500 cargo test --workspace --test training portable_learns -- --nocapture |
         tee "$scratch/nehalem" | brief
     says "$scratch/nehalem" yes 'test result: ok\. 1 passed'
 }
@@ -58,13 +58,13 @@ nehalem_training() {
 # Nowhere else do these kernels run: less is left out.
 neon_kernels() {
     export MNIST_FAST_TEST_ISA=neon # fails where the emulated CPU has no NEON
-    thinned 3 on_arm64 600 cargo test -p mnist-fast-kernels --test 'conformance*' --test accuracy --test documented \
+    thinned 3 on_arm64 1500 cargo test -p mnist-fast-kernels --test 'conformance*' --test accuracy --test documented \
         -- --nocapture | brief
 }
 
 neon_training() {
     echo "of tests/training.rs: the golden hashes, one step against the reference, threads"
-    on_arm64 600 cargo test -p mnist-fast --test training -- small_runs one_full_step evaluation two_epochs_of |
+    on_arm64 1500 cargo test -p mnist-fast --test training -- small_runs one_full_step evaluation two_epochs_of |
         tee "$scratch/neon" | brief
     says "$scratch/neon" yes 'small_runs_have_the_golden_hashes \.\.\. ok'
 }

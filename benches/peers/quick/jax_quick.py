@@ -6,8 +6,12 @@ without imports and compilation.
 
 import json
 import os
+import sys
 import time
 from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import workload
 
