@@ -36,7 +36,7 @@ haswell_kernels() {
 
 haswell_training() {
     echo "all of tests/training.rs but portable_learns, which runs on Nehalem"
-    emulated Haswell 1500 cargo test --workspace --test training -- --nocapture --skip portable_learns |
+    thinned 23 emulated Haswell 1500 cargo test --workspace --test training -- --nocapture --skip portable_learns |
         tee "$scratch/haswell" | brief
     says "$scratch/haswell" yes 'skipped: .*avx512'
     says "$scratch/haswell" no 'skipped: .*avx2'

@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 /// The signal that was received; 0: none.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
-/// The exit code and the name of the signal that asks the run to end, if there was one.
-pub(crate) fn received() -> Option<(u8, &'static str)> {
+/// The exit code and the name of a signal that asks the run to end.
+pub(crate) type Signal = (u8, &'static str);
+
+/// The signal that asks the run to end, if there was one.
+pub(crate) fn received() -> Option<Signal> {
     match RECEIVED.load(SeqCst) {
         0 => None,
         2 => Some((130, "SIGINT")),

@@ -161,7 +161,7 @@ impl Keeper {
                 Some(state) if done.steps < state.steps => {
                     let checkpoint = state.checkpoint(trainer, &self.course, epoch, (done, seconds));
                     state.keep_beside(&self.course, Some(checkpoint));
-                    state.require_no_signal(epoch, done.steps)?;
+                    state.end_by(interrupt::received(), epoch, done.steps)?;
                 }
                 _ => return Ok((done.sums, seconds)),
             }
@@ -174,11 +174,13 @@ impl Keeper {
         let number = epoch.epoch;
         course.add(epoch, trainer.network());
         let Some(state) = state else { return Ok(()) };
-        let due = matches!(state.every, Every::Epochs(n) if number.is_multiple_of(n));
+        // Asked once: a signal that comes later than the checkpoint is for the next step to see.
+        let signal = interrupt::received();
+        let due = matches!(state.every, Every::Epochs(n) if number.is_multiple_of(n)) || signal.is_some();
         let due = due || number == state.epochs || course.is_over() || state.is_due(number, state.steps);
         let under_way = (Partial::default(), 0.0);
         state.keep_beside(course, due.then(|| state.checkpoint(trainer, course, number + 1, under_way)));
-        state.require_no_signal(number + 1, 0)
+        state.end_by(signal, number + 1, 0)
     }
 
     /// What is in the folder, in words; or why the last state is not. Waits for what is still being written.
@@ -259,9 +261,9 @@ impl State {
         }
     }
 
-    /// Ends the run if a signal asked for it, once all is written.
-    fn require_no_signal(&mut self, epoch: usize, steps: usize) -> Result<()> {
-        let Some((code, signal)) = interrupt::received() else { return Ok(()) };
+    /// Ends the run if a signal asked for it, once its checkpoint of this place is written.
+    fn end_by(&mut self, signal: Option<interrupt::Signal>, epoch: usize, steps: usize) -> Result<()> {
+        let Some((code, signal)) = signal else { return Ok(()) };
         self.settle();
         let place = match (epoch, steps) {
             (epoch, 0) => format!("after epoch {}", epoch - 1),
