@@ -65,7 +65,8 @@ pub(crate) fn avx2(wanted: impl Fn(&str) -> bool, known: &[String]) -> Found {
     if ["matrixmultiply avx2", "gemm avx2"].into_iter().any(&wanted) {
         take(helper());
     }
-    if libraries::NAMES.into_iter().any(|name| wanted(&format!("{name} avx2"))) {
+    let mut libraries = libraries::NAMES.into_iter().chain([libraries::LIBXSMM_CALL]);
+    if libraries.any(|name| wanted(&format!("{name} avx2"))) {
         take(again(AVX2_LIBRARIES, libraries::AVX2));
     }
     contenders.retain(|contender| wanted(&contender.label()));

@@ -3,12 +3,14 @@
 //! Each runs on one thread, by [`ENVIRONMENT`], and chooses its kernels itself; or as [`AVX2`] or [`TWO_THREADS`] says.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
 
 use libloading::Library;
 use mnist_fast_benches::contender::{Contender, Role};
 use mnist_fast_benches::environment::Wanted;
 use mnist_fast_benches::shapes::{Layout, Operands, Shape};
+
+use crate::archive::{self, Linked};
 
 /// What the process must have before a library is loaded. The variables taken out narrow a library to older kernels or
 /// to a wrong cache, and are found in the environment of some images.
@@ -48,34 +50,59 @@ pub(crate) const NAMES: [&str; 4] = ["openblas", "onednn", "blis", ONE_THREAD_ON
 /// It has no threads of its own.
 pub(crate) const ONE_THREAD_ONLY: &str = "libxsmm";
 
+/// Its product that looks the kernel up in each call; a contender of its own.
+pub(crate) const LIBXSMM_CALL: &str = "libxsmm call";
+
 /// Of the libraries that `wanted` names those that are here; of each other one, a line that says so.
 pub(crate) fn load_all(wanted: impl Fn(&str) -> bool) -> (Vec<Contender>, Vec<String>) {
-    type Candidate = (&'static str, &'static [&'static str], fn(&'static Library) -> Option<Contender>);
+    type Candidate = (&'static str, &'static [&'static str], fn(&'static Library) -> Option<Vec<Contender>>);
     const CANDIDATES: [Candidate; 4] = [
-        ("openblas", &["libopenblas.so.0", "libopenblas.so"], openblas),
-        ("onednn", &["libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"], onednn),
-        ("blis", &["libblis.so.4", "libblis.so"], blis),
+        ("openblas", &["libopenblas.so.0", "libopenblas.so"], |library| Some(vec![openblas(library)?])),
+        ("onednn", &["libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"], |library| Some(vec![onednn(library)?])),
+        ("blis", &["libblis.so.4", "libblis.so"], |library| Some(vec![blis(library)?])),
         ("libxsmm", &["libxsmm.so.1", "libxsmm.so"], libxsmm),
     ];
     let (mut present, mut absent) = (Vec::new(), Vec::new());
-    for (name, files, contender) in CANDIDATES.into_iter().filter(|(name, ..)| wanted(name)) {
-        let Some((file, library)) = files.iter().find_map(|file| Some((file, load(file)?))) else {
-            absent.push(format!("{name}: absent ({} not found)", files.join(", ")));
-            continue;
-        };
-        match contender(library) {
-            Some(mut contender) => {
-                contender.build += &format!(", {file}");
-                present.push(contender);
-            }
-            None => absent.push(format!("{name}: {file} lacks the functions called here")),
+    for (name, files, contenders) in CANDIDATES.into_iter().filter(|(name, ..)| wanted(name)) {
+        match find(name, files) {
+            Err(why) => absent.push(format!("{name}: absent ({why})")),
+            Ok((library, file)) => match contenders(library) {
+                Some(mut new) => {
+                    new.iter_mut().for_each(|contender| contender.build += &format!(", {file}"));
+                    present.append(&mut new);
+                }
+                None => absent.push(format!("{name}: {file} lacks the functions called here")),
+            },
         }
     }
     (present, absent)
 }
 
+/// A library by one of its names, and where it is from; libxsmm also where the system has only an archive of it.
+fn find(name: &str, files: &[&str]) -> Result<(&'static Library, String), String> {
+    if let Some((file, library)) = files.iter().find_map(|file| Some((file, load(file.as_ref())?))) {
+        return Ok((library, (*file).to_string()));
+    }
+    let missing = format!("{} not found", files.join(", "));
+    if name != "libxsmm" {
+        return Err(missing);
+    }
+    // Its large products are another library's; those are not asked for here, and need no BLAS.
+    match archive::link("xsmm", &["xsmmnoblas"]) {
+        None => Err(format!("{missing}, nor libxsmm.a")),
+        Some(Err(why)) => Err(format!("{missing}; libxsmm.a cannot be linked: {why}")),
+        Some(Ok(Linked { archive, library })) => {
+            let loaded =
+                load(library.as_ref()).ok_or_else(|| format!("{} cannot be loaded", library.display()))?;
+            let version =
+                archive::version(&archive).map_or(String::new(), |version| format!(" of {version}"));
+            Ok((loaded, format!("{}{version}", archive.display())))
+        }
+    }
+}
+
 /// Loaded for good: some libraries keep threads, which must not lose their code.
-fn load(file: &str) -> Option<&'static Library> {
+fn load(file: &OsStr) -> Option<&'static Library> {
     // SAFETY: these libraries' initialisers only look at the CPU and the environment and make buffers.
     let library = unsafe { Library::new(file) }.ok()?;
     Some(Box::leak(Box::new(library)))
@@ -290,7 +317,10 @@ fn onednn(library: &'static Library) -> Option<Contender> {
 // ---- libxsmm ----
 
 /// Compiles a kernel per shape: beside the rivals, since it takes no other shape afterwards. It has none for NT.
-fn libxsmm(library: &'static Library) -> Option<Contender> {
+///
+/// As those use it who know their shapes, the kernel is kept, outside of what is timed; and as those who do not, each call
+/// looks it up: `libxsmm_sgemm`, which hands products of more than 64^3 to another library, so that it is not asked for them.
+fn libxsmm(library: &'static Library) -> Option<Vec<Contender>> {
     type Kernel = unsafe extern "C" fn(*const f32, *const f32, *mut f32);
     /// Of libxsmm 1.x. Column-major.
     type Dispatch = unsafe extern "C" fn(
@@ -305,12 +335,31 @@ fn libxsmm(library: &'static Library) -> Option<Contender> {
         flags: *const c_int,
         prefetch: *const c_int,
     ) -> *const c_void;
+    /// Fortran's SGEMM. Column-major.
+    type Sgemm = unsafe extern "C" fn(
+        transpose_a: *const c_char,
+        transpose_b: *const c_char,
+        m: *const c_int,
+        n: *const c_int,
+        k: *const c_int,
+        alpha: *const f32,
+        a: *const f32,
+        lda: *const c_int,
+        b: *const f32,
+        ldb: *const c_int,
+        beta: *const f32,
+        c: *mut f32,
+        ldc: *const c_int,
+    );
     const TRANSPOSE_B: c_int = 2;
+    /// LIBXSMM_MAX_MNK, as it is built by default.
+    const MOST: usize = 64 * 64 * 64;
     // SAFETY: the types are those of libxsmm 1.17's libxsmm.h.
-    let (init, dispatch, target) = unsafe {
+    let (init, dispatch, sgemm, target) = unsafe {
         (
             function::<unsafe extern "C" fn()>(library, "libxsmm_init")?,
             function::<Dispatch>(library, "libxsmm_smmdispatch")?,
+            function::<Sgemm>(library, "libxsmm_sgemm")?,
             function::<unsafe extern "C" fn() -> *const c_char>(library, "libxsmm_get_target_arch")?,
         )
     };
@@ -334,16 +383,16 @@ fn libxsmm(library: &'static Library) -> Option<Contender> {
         // SAFETY: what is not null is a kernel for this shape, of this type, for good.
         (!code.is_null()).then(|| unsafe { std::mem::transmute::<*const c_void, Kernel>(code) })
     };
-    let last: Cell<Option<(Shape, Kernel)>> = Cell::new(None);
     let isa = match target.as_str() {
         "clx" | "cpx" | "skx" | "spr" => "avx512",
         "hsw" => "avx2",
         _ => "?",
     };
-    let contender = Contender::here(
+    let last: Cell<Option<(Shape, Kernel)>> = Cell::new(None);
+    let kept = Contender::here(
         Role::Beside,
-        "libxsmm",
-        format!("1.x, target {target}, a kernel per shape"),
+        ONE_THREAD_ONLY,
+        format!("1.x, target {target}, a kernel per shape, kept"),
         isa,
         Box::new(move |x, c| {
             assert_lengths(x, c);
@@ -354,5 +403,26 @@ fn libxsmm(library: &'static Library) -> Option<Contender> {
             unsafe { run(x.b.as_ptr(), x.a.as_ptr(), c.as_mut_ptr()) };
         }),
     );
-    Some(contender.only_for(move |shape| kernel(shape).is_some()))
+    let call = Contender::here(
+        Role::Beside,
+        LIBXSMM_CALL,
+        format!("1.x, target {target}, libxsmm_sgemm"),
+        isa,
+        Box::new(move |x, c| {
+            assert_lengths(x, c);
+            let Shape { layout, m, n, k } = x.shape;
+            let (ld_a, _) = leading_dimensions(x);
+            let (m, n, k, ld_a) = (m as c_int, n as c_int, k as c_int, ld_a as c_int);
+            let transpose = (if layout == Layout::Tn { b'T' } else { b'N' }) as c_char;
+            let plain = b'N' as c_char;
+            let (a, b, c) = (x.a.as_ptr(), x.b.as_ptr(), c.as_mut_ptr());
+            // SAFETY: every pointer to a number is to one that outlives the call, and the slices are exactly the matrices; C is
+            // borrowed mutably, so it overlaps neither.
+            unsafe { sgemm(&plain, &transpose, &n, &m, &k, &1.0, b, &n, a, &ld_a, &0.0, c, &n) };
+        }),
+    );
+    Some(vec![
+        kept.only_for(move |shape| kernel(shape).is_some()),
+        call.only_for(move |shape| shape.m * shape.n * shape.k <= MOST && kernel(shape).is_some()),
+    ])
 }

@@ -5,6 +5,7 @@
 //! checked against f64 before it is timed, and the ISAs against each other, bit for bit. Contenders take turns,
 //! round after round, so that a busy moment of the machine meets all of them.
 
+mod archive;
 mod contenders;
 mod elsewhere;
 mod groups;
@@ -49,7 +50,8 @@ usage: cargo bench -- [options] [filter]...
 A filter is a text in the shape, in an operation's name or in the contender; of several, all must match:
   cargo bench -- 'TN 784' 'ours avx2'
   cargo bench -- '2 threads'
-OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed, with the kernels they choose themselves:
+OpenBLAS, oneDNN, BLIS and libxsmm take part where they are installed (of libxsmm an archive will do, which a C compiler
+links into target/tmp), with the kernels they choose themselves:
 OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE and DNNL_MAX_CPU_ISA are taken out of the environment. BLIS_ARCH_TYPE is not.
 On a CPU with AVX-512 everybody runs on AVX2 as well, where need be in a process of its own: the libraries with their
 limits in the environment, matrixmultiply and gemm built again (once, into target/tmp).
