@@ -3,116 +3,22 @@
     python3 kernels/tests/ctypes_numpy.py target/release/libmnist_fast_kernels.so
 
 Every function of the header on every instruction set of this CPU: products of many shapes, strides and transposes, dense
-layers, activations, softmax, losses, optimizers; then calls that must come back with an error instead of crashing. The
-signatures are read from the header itself, so that a function without a check here, or a header that has moved on, fails.
+layers, activations, softmax, losses, optimizers, sparse input, images; then calls that must come back with an error instead of
+crashing. The signatures are read from the header itself, so that a function without a check here, or a header that has moved
+on, fails.
 """
 
 import ctypes
 import itertools
-import pathlib
 import re
 import resource
 import sys
 
 import numpy as np
 
-HEADER = pathlib.Path(__file__).parents[1] / "include" / "mnist_fast_kernels.h"
-TYPES = {
-    "size_t": ctypes.c_size_t, "ptrdiff_t": ctypes.c_ssize_t, "float": ctypes.c_float, "double": ctypes.c_double,
-    "int32_t": ctypes.c_int32, "uint64_t": ctypes.c_uint64, "mnf_status": ctypes.c_int32, "bool": ctypes.c_bool, "void": None,
-}
-EPSILON = 2.0**-24
-
-text = re.sub(r"//.*", "", HEADER.read_text())
-status = {name: int(value) for name, value in re.findall(r"MNF_STATUS_(\w+) = (\d+)", text)}
-assert status["OK"] == 0 and len(status) == 12, status
-random = np.random.default_rng(1)
-called = set()
-
-
-class Library:
-    """The functions, with the types that the header gives them."""
-
-    def __init__(self, path):
-        library = ctypes.CDLL(path)
-        pattern = r"^((?:const )?\w+ \*?)(mnf_\w+)\(([^)]*)\);"
-        self.names = []
-        for result, name, arguments in re.findall(pattern, text, re.MULTILINE):
-            function = getattr(library, name)
-            function.restype = self.type(result)
-            arguments = [] if arguments == "void" else arguments.split(",")
-            function.argtypes = [self.type(re.sub(r"\w+$", "", a.strip())) for a in arguments]
-            self.names.append(name)
-            setattr(self, name[4:], self.counted(name, function))
-        assert len(self.names) > 40, self.names
-
-    @staticmethod
-    def type(c):
-        c = c.strip()
-        if c == "const char *":
-            return ctypes.c_char_p
-        return ctypes.c_void_p if "*" in c else TYPES[c]
-
-    @staticmethod
-    def counted(name, function):
-        def call(*arguments):
-            called.add(name)
-            return function(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments))
-
-        return call
-
-
-lib = Library(sys.argv[1])
-
-
-def ok(found):
-    assert found == 0, lib.status_message(found).decode()
-
-
-def refused(name, found):
-    assert found == status[name], f"{lib.status_message(found).decode()}, not {name}"
-
-
-def close(what, found, expected, tolerance):
-    """`tolerance` is of the size of the terms, an array or a number, in units of rounding."""
-    error = np.abs(found.astype(np.float64) - expected)
-    worst = np.max(error - tolerance * EPSILON, initial=0)
-    assert np.all(np.isfinite(found)) and worst <= 0, f"{what}: {np.max(error)} away from numpy"
-
-
-def matrix(rows, columns, gap=0, data=None):
-    """A float32 matrix whose rows are `columns + gap` apart; the gaps are NaN."""
-    whole = np.full((rows, columns + gap), np.nan, np.float32)
-    whole[:, :columns] = random.standard_normal((rows, columns)) if data is None else data
-    return whole[:, :columns]
-
-
-def ld(x):
-    return x.base.shape[1]
-
-
-def gaps_are_untouched(what, x):
-    assert np.all(np.isnan(x.base[:, x.shape[1] :])), f"{what}: a gap was written"
-
-
-def strided(x, layout):
-    """A copy of x in memory of its own, laid out as `layout` says, with its strides in elements."""
-    rows, columns = x.shape
-    if layout == "rows":
-        view = np.full((rows, columns + 3), np.nan, np.float32)[:, :columns]
-    elif layout == "columns":
-        view = np.full((columns, rows + 2), np.nan, np.float32)[:, :rows].T
-    elif layout == "backwards":
-        view = np.full((rows, columns), np.nan, np.float32)[::-1, ::-1]
-    else:
-        view = np.full((2 * rows + 1, 3 * columns), np.nan, np.float32)[: 2 * rows : 2, ::3]
-    view[...] = x
-    return view
-
-
-def strides(x):
-    return x.strides[0] // 4, x.strides[1] // 4
-
+import ctypes_images
+import ctypes_sparse
+from ctypes_library import called, close, gaps_are_untouched, ld, lib, matrix, ok, random, refused, status, strided, strides
 
 def gemm(kernels, workspace):
     shapes = [(1, 1, 1), (1, 7, 300), (64, 1, 5), (5, 0, 3), (6, 16, 16)]
@@ -294,6 +200,7 @@ def rows(kernels):
         for name, expected, terms in [
             ("row_sum", wide.sum(1), (columns / 16 + 6) * np.abs(wide).sum(1)),
             ("row_max", wide.max(1), 0),
+            ("row_sum_of_squares", (wide**2).sum(1), (columns / 16 + 6) * (wide**2).sum(1)),
             ("row_norm2", np.sqrt((wide**2).sum(1)), (columns / 16 + 7) * np.sqrt((wide**2).sum(1))),
         ]:
             to = np.empty(n, np.float32)
@@ -305,18 +212,24 @@ def rows(kernels):
         labels = random.integers(0, columns, n, np.uint32)
         hard = np.eye(columns)[labels]
         targets = matrix(n, columns, 1, 0.9 * hard + 0.1 / columns)
-        soft = targets.astype(np.float64)
-        for t in (hard, soft):
+        soft, smoothing = targets.astype(np.float64), 0.2
+        smoothed = (1 - smoothing) * hard + smoothing / columns
+        for t in (hard, soft, smoothed):
             classes[:], losses[:], gradient = 77, np.nan, matrix(n, columns, 4)
             to = (batch, gradient, ld(gradient), losses, classes)
             if t is hard:
                 ok(lib.softmax_cross_entropy(kernels, n, columns, x, ld(x), labels, *to))
+            elif t is smoothed:
+                ok(lib.softmax_cross_entropy_smoothed(kernels, n, columns, x, ld(x), labels, smoothing, *to))
             else:
                 ok(lib.softmax_cross_entropy_soft(kernels, n, columns, x, ld(x), targets, ld(targets), *to))
             close("losses", losses, -(t * np.log(p)).sum(1), 32 * (1 + np.abs(np.log(p)).max(1)))
             close("gradient", gradient, (p - t) / batch, (relative + 4 * top) / batch)
             assert np.array_equal(classes, wide.argmax(1)), "predictions"
             gaps_are_untouched("gradient", gradient)
+        on, off = np.empty(1, np.float32), np.empty(1, np.float32)
+        ok(lib.smoothed_targets(smoothing, columns, on, off))
+        close("smoothed targets", np.array([on, off]), np.array([[1 - smoothing + smoothing / columns], [smoothing / columns]]), 1)
         z, t = x.base[:, 0].copy(), random.integers(0, 2, n).astype(np.float32)
         wide, to = z.astype(np.float64), np.empty(n, np.float32)
         ok(lib.binary_cross_entropy(kernels, n, z, t, batch, to, losses))
@@ -432,12 +345,15 @@ for isa in itertools.count():
     elementwise(kernels)
     rows(kernels)
     optimizers(kernels)
+    ctypes_sparse.check(kernels, workspace)
+    ctypes_images.check(kernels)
     mistakes(kernels, workspace)
     lib.workspace_free(workspace)
     available.append(lib.kernels_best() == kernels)
     print(f"{name}: agrees with numpy {np.__version__}, {products} products among the calls")
 
 refused("ENUMERATION", lib.kernels_for_isa(isa, ctypes.addressof(handle)))
+assert lib.isa_is_exact(lib.kernels_isa(lib.kernels_best_exact()))
 assert sum(available) == 1, "the best kernels are those of one instruction set"
 messages = {lib.status_message(number) for number in range(-1, len(status))}
 assert len(messages) == len(status) + 1 and b"unknown status" in messages, messages

@@ -1,5 +1,5 @@
-/* A product of matrices with any strides, on every instruction set, and what comes back for a wrong call. It is built and
- * run as xor.c, beside it. */
+/* A product of matrices with any strides, a layer with sparse input and a step of its weights, on every instruction set, and what
+ * comes back for a wrong call. It is built and run as xor.c, beside it. */
 #include "mnist_fast_kernels.h"
 
 #include <stdio.h>
@@ -50,6 +50,36 @@ static void product(const mnf_kernels *kernels, mnf_workspace *workspace) {
     }
 }
 
+/* A layer of 3 inputs and 2 outputs whose input is two rows of bytes, mostly 0, chosen among three; then a step of its weights by
+ * a rule: SGD with clipping. */
+static void sparse_layer(const mnf_kernels *kernels) {
+    static const uint8_t pixels[3 * 3] = {0, 255, 0, 0, 0, 51, 255, 0, 0};
+    static const uint32_t rows[2] = {2, 0};
+    static const float bias[2] = {0.5f, -9}, gradient[3 * 2] = {1, 0, -8, 0, 0, 2};
+    float w[3 * 2] = {1, 4, 2, 5, 3, 6}, y[2 * 2];
+    mnf_sparse x = {0};
+    mnf_rule rule;
+    x.form = MNF_SPARSE_FORM_BYTES;
+    x.rows = 2;
+    x.columns = x.ld = 3;
+    x.elements = pixels;
+    x.indices = rows;
+    x.length = 3;
+    expect(mnf_dense_forward_sparse(kernels, &x, 2, w, 2, bias, MNF_ACTIVATION_RELU, y, 2), MNF_STATUS_OK, "a layer");
+    if (y[0] != 1.5f || y[1] != 0 || y[2] != 2.5f || y[3] != 0) {
+        printf("FAILED: the layer gives %g %g %g %g\n", y[0], y[1], y[2], y[3]);
+        failures++;
+    }
+    expect(mnf_rule_init(MNF_OPTIMIZER_SGD, &rule), MNF_STATUS_OK, "a rule");
+    rule.learning_rate = 0.5;
+    rule.clip_value = 2;
+    expect(mnf_update(kernels, &rule, 3, 2, w, 2, NULL, gradient, 2), MNF_STATUS_OK, "a step");
+    if (w[0] != 0.5f || w[1] != 4 || w[2] != 3 || w[5] != 5) {
+        printf("FAILED: the step gives %g %g %g ... %g\n", w[0], w[1], w[2], w[5]);
+        failures++;
+    }
+}
+
 static void mistakes(mnf_workspace *ws) {
     const mnf_kernels *k = mnf_kernels_best(), *none = NULL;
     float a[4] = {1, 2, 3, 4}, c[4] = {5, 6, 7, 8}, before[4], loss[1];
@@ -92,6 +122,7 @@ int main(void) {
         }
         expect(mnf_kernels_for_isa(isa, &kernels), MNF_STATUS_OK, mnf_isa_name(isa));
         product(kernels, workspace);
+        sparse_layer(kernels);
         printf("%s: %s\n", mnf_isa_name(isa), failures == 0 ? "right" : "wrong");
     }
     mistakes(workspace);

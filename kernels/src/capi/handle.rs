@@ -94,6 +94,13 @@ pub extern "C" fn mnf_kernels_best() -> *const MnfKernels {
     handle_of(Kernels::best())
 }
 
+/// The fastest kernels of this CPU that give the exact bits; never NULL. Others are faster only where the CPU lacks fused
+/// multiply-add.
+#[unsafe(no_mangle)]
+pub extern "C" fn mnf_kernels_best_exact() -> *const MnfKernels {
+    handle_of(Kernels::new(Isa::best_exact()).unwrap_or(Kernels::best()))
+}
+
 /// Sets `*kernels` to the kernels of a `mnf_isa`.
 ///
 /// Errors: `MNF_STATUS_ENUMERATION` where `isa` is none, `MNF_STATUS_UNAVAILABLE_ISA`.

@@ -41,15 +41,30 @@ mod rows;
 
 mod optimizer;
 
+mod rule;
+
+mod sparse;
+
+mod dropout;
+
 mod convert;
+
+mod warp;
+
+mod split;
 
 pub use activation::*;
 pub use convert::*;
 pub use dense::*;
+pub use dropout::*;
 pub use gemm::*;
 pub use handle::*;
 pub use optimizer::*;
 pub use packed::*;
 pub use rows::*;
+pub use rule::*;
 pub use softmax::*;
+pub use sparse::*;
+pub use split::*;
 pub use status::*;
+pub use warp::*;

@@ -52,6 +52,21 @@ pub unsafe extern "C" fn mnf_row_max(
     unsafe { reduce(kernels, (rows, columns), (x, x_ld), to, Kernels::row_max) }
 }
 
+/// The sum of the squares of each row of X, rows x columns, to `rows` elements of `to`; +0 for an empty row. An element above
+/// 1.8e19 in magnitude gives +inf.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_row_sum_of_squares(
+    kernels: *const MnfKernels,
+    rows: usize,
+    columns: usize,
+    x: *const f32,
+    x_ld: usize,
+    to: *mut f32,
+) -> MnfStatus {
+    // SAFETY: as the caller vouches.
+    unsafe { reduce(kernels, (rows, columns), (x, x_ld), to, Kernels::row_sum_of_squares) }
+}
+
 /// The Euclidean norm of each row of X, rows x columns, to `rows` elements of `to`; +0 for an empty row. Nothing is
 /// scaled: an element above 1.8e19 in magnitude gives +inf.
 #[unsafe(no_mangle)]

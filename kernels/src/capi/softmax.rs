@@ -1,7 +1,10 @@
 //! Softmax, its logarithm, and the cross-entropies.
 
-use super::arguments::{self, matrix, matrix_mut, optional_matrix_mut, optional_slice_mut, slice, slice_mut};
+use super::arguments::{
+    self, check_pointer, matrix, matrix_mut, optional_matrix_mut, optional_slice_mut, slice, slice_mut,
+};
 use super::{MnfKernels, MnfStatus, guarded};
+use crate::LabelSmoothing;
 
 /// Softmax of each row: `y = e^(x - max) / sum`. X and Y are rows x columns. A row that holds NaN or +inf, or only -inf,
 /// gives NaN throughout.
@@ -85,6 +88,73 @@ pub unsafe extern "C" fn mnf_softmax_cross_entropy(
             let kernels = arguments::kernels(kernels)?;
             Ok(kernels.softmax_cross_entropy(logits, labels, batch, gradient, losses, predictions)?)
         }
+    })
+}
+
+/// `mnf_softmax_cross_entropy` with smoothed labels: each of the classes has a share of `smoothing / classes` in each label, and
+/// the label itself `1 - smoothing` more, as in Keras and PyTorch. The bits of `mnf_softmax_cross_entropy_soft` with rows of
+/// `mnf_smoothed_targets`, which are never stored.
+///
+/// Errors: `MNF_STATUS_VALUE` where `smoothing` is not from 0 (labels as they are) to 1; `MNF_STATUS_BATCH` where the batch is 0,
+/// `MNF_STATUS_LABEL` where a label is not below `classes`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_softmax_cross_entropy_smoothed(
+    kernels: *const MnfKernels,
+    rows: usize,
+    classes: usize,
+    logits: *const f32,
+    logits_ld: usize,
+    labels: *const u32,
+    smoothing: f64,
+    batch: usize,
+    gradient: *mut f32,
+    gradient_ld: usize,
+    losses: *mut f32,
+    predictions: *mut u32,
+) -> MnfStatus {
+    guarded(|| {
+        let smoothing = LabelSmoothing::new(smoothing).ok_or(MnfStatus::Value)?;
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let logits = matrix(logits, rows, classes, logits_ld)?;
+            let gradient = optional_matrix_mut(gradient, rows, classes, gradient_ld)?;
+            let (labels, losses) = ((slice(labels, rows)?, smoothing), slice_mut(losses, rows)?);
+            let predictions = slice_mut(predictions, rows)?;
+            let kernels = arguments::kernels(kernels)?;
+            Ok(kernels.softmax_cross_entropy_smoothed(
+                logits,
+                labels,
+                batch,
+                gradient,
+                losses,
+                predictions,
+            )?)
+        }
+    })
+}
+
+/// Sets `*on` and `*off` to what a row of `classes` smoothed targets holds at the label, `1 - smoothing + smoothing / classes`, and
+/// elsewhere, `smoothing / classes`, each rounded once.
+///
+/// Errors: `MNF_STATUS_VALUE` where `smoothing` is not from 0 to 1, or `classes` is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_smoothed_targets(
+    smoothing: f64,
+    classes: usize,
+    on: *mut f32,
+    off: *mut f32,
+) -> MnfStatus {
+    guarded(|| {
+        check_pointer(on)?;
+        check_pointer(off)?;
+        let smoothing = LabelSmoothing::new(smoothing).filter(|_| classes > 0).ok_or(MnfStatus::Value)?;
+        let targets = smoothing.targets(classes);
+        // SAFETY: neither null nor misaligned; the rest as the caller vouches.
+        unsafe {
+            on.write(targets.0);
+            off.write(targets.1);
+        }
+        Ok(())
     })
 }
 

@@ -33,10 +33,14 @@ pub enum MnfStatus {
     Packed = 10,
     /// There is no memory for what the call makes.
     Memory = 11,
+    /// A row of a sparse matrix is not inside of its elements, or its columns do not increase or are outside of the shape.
+    Sparse = 12,
+    /// A number is out of the bounds that stand with the function.
+    Value = 13,
 }
 
 impl MnfStatus {
-    const ALL: [MnfStatus; 12] = [
+    const ALL: [MnfStatus; 14] = [
         MnfStatus::Ok,
         MnfStatus::NullPointer,
         MnfStatus::Alignment,
@@ -49,6 +53,8 @@ impl MnfStatus {
         MnfStatus::Internal,
         MnfStatus::Packed,
         MnfStatus::Memory,
+        MnfStatus::Sparse,
+        MnfStatus::Value,
     ];
 
     const fn message(self) -> &'static CStr {
@@ -65,6 +71,8 @@ impl MnfStatus {
             MnfStatus::Internal => c"a defect of the library: please report it",
             MnfStatus::Packed => c"a matrix is packed for other sizes or another instruction set",
             MnfStatus::Memory => c"there is no memory",
+            MnfStatus::Sparse => c"a row of a sparse matrix is outside of its elements or of its shape",
+            MnfStatus::Value => c"a number is out of its bounds",
         }
     }
 }
@@ -79,12 +87,11 @@ impl From<Error> for MnfStatus {
             Error::UnknownIsa => MnfStatus::Enumeration,
             Error::UnavailableIsa(_) => MnfStatus::UnavailableIsa,
             Error::PackedFor(_) => MnfStatus::Packed,
+            Error::Csr { .. } => MnfStatus::Sparse,
             // Views are made with the shapes that the call needs.
-            Error::Shape { .. }
-            | Error::Length { .. }
-            | Error::OutOfBounds { .. }
-            | Error::Range { .. }
-            | Error::Csr { .. } => MnfStatus::Internal,
+            Error::Shape { .. } | Error::Length { .. } | Error::OutOfBounds { .. } | Error::Range { .. } => {
+                MnfStatus::Internal
+            }
         }
     }
 }

@@ -3,133 +3,25 @@
 //! Every function is called with each of its pointers null and misaligned in turn before it is called in earnest; functions
 //! that work in place would show it if a refused call had written.
 
-use std::ffi::{CStr, c_char};
 use std::mem::align_of;
 use std::ptr::{null, null_mut};
 
 use mnist_fast_kernels::capi::*;
 use mnist_fast_kernels::{
-    Activation, Adam, AdamW, Epsilon, Error, Isa, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd, Workspace,
+    Activation, Adam, AdamW, Epsilon, Error, Isa, Kernels, LabelSmoothing, MatMut, MatRef, Momentum, RmsProp,
+    Sgd, Workspace,
 };
 
+#[path = "../common/mod.rs"]
 mod common;
+mod images;
+mod rules;
+mod sparse;
+mod support;
+mod twins;
 
 use common::{Random, all_isas};
-
-/// Spoils one pointer of a call, by its number.
-#[derive(Clone, Copy, Debug)]
-enum Spoil {
-    Nothing,
-    Null(usize),
-    Misaligned(usize),
-}
-
-impl Spoil {
-    /// A pointer to read.
-    fn r<T>(self, number: usize, ptr: *const T) -> *const T {
-        match self {
-            Spoil::Null(i) if i == number => null(),
-            Spoil::Misaligned(i) if i == number => ptr.wrapping_byte_add(1),
-            _ => ptr,
-        }
-    }
-
-    /// A pointer to write.
-    fn w<T>(self, number: usize, ptr: *mut T) -> *mut T {
-        self.r(number, ptr).cast_mut()
-    }
-}
-
-/// Makes the spoilt calls, which must be refused, and then the right one. `optional` pointers may be null, pointers to
-/// `bytes` may be anywhere.
-fn check(
-    what: &str,
-    pointers: usize,
-    optional: &[usize],
-    bytes: &[usize],
-    call: impl Fn(Spoil) -> MnfStatus,
-) {
-    for i in 0..pointers {
-        let expected = if optional.contains(&i) { MnfStatus::Ok } else { MnfStatus::NullPointer };
-        assert_eq!(call(Spoil::Null(i)), expected, "{what}, pointer {i} null");
-        if !bytes.contains(&i) {
-            assert_eq!(call(Spoil::Misaligned(i)), MnfStatus::Alignment, "{what}, pointer {i} misaligned");
-        }
-    }
-    assert_eq!(call(Spoil::Nothing), MnfStatus::Ok, "{what}");
-}
-
-/// A row-major matrix with gaps, in a buffer that ends with its last element.
-#[derive(Clone)]
-struct Matrix {
-    data: Vec<f32>,
-    rows: usize,
-    columns: usize,
-    ld: usize,
-}
-
-impl Matrix {
-    fn new(random: &mut Random, rows: usize, columns: usize, gap: usize) -> Self {
-        let ld = columns + gap;
-        Matrix { data: random.vec((rows - 1) * ld + columns), rows, columns, ld }
-    }
-
-    fn view(&self) -> MatRef<'_> {
-        MatRef::with_leading_dimension(&self.data, self.rows, self.columns, self.ld).unwrap()
-    }
-
-    fn view_mut(&mut self) -> MatMut<'_> {
-        MatMut::with_leading_dimension(&mut self.data, self.rows, self.columns, self.ld).unwrap()
-    }
-
-    fn r(&self) -> *const f32 {
-        self.data.as_ptr()
-    }
-
-    /// To write through, although calls are made through a shared reference: nothing else looks meanwhile.
-    fn w(&mut self) -> *mut f32 {
-        self.data.as_mut_ptr()
-    }
-}
-
-#[track_caller]
-fn same(what: &str, expected: &[f32], found: &[f32]) {
-    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(expected), bits(found), "{what}: expected {expected:?}, found {found:?}");
-}
-
-fn handle(kernels: Kernels) -> *const MnfKernels {
-    let mut handle = null();
-    // SAFETY: `handle` can be written.
-    let status = unsafe { mnf_kernels_for_isa(MnfIsa::from(kernels.isa()) as i32, &mut handle) };
-    assert_eq!(status, MnfStatus::Ok);
-    // SAFETY: a handle.
-    assert_eq!(unsafe { mnf_kernels_isa(handle) }, MnfIsa::from(kernels.isa()) as i32);
-    handle
-}
-
-/// A workspace of C's, freed at the end.
-struct Scratch(*mut MnfWorkspace);
-
-impl Scratch {
-    fn new() -> Self {
-        let workspace = mnf_workspace_new();
-        assert!(!workspace.is_null() && (workspace as usize).is_multiple_of(64));
-        Scratch(workspace)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // SAFETY: made above, freed once.
-        unsafe { mnf_workspace_free(self.0) }
-    }
-}
-
-fn text(ptr: *const c_char) -> &'static str {
-    // SAFETY: the library's strings end with 0 and live as long as it does.
-    unsafe { CStr::from_ptr(ptr) }.to_str().unwrap()
-}
+use support::{Matrix, Scratch, Spoil, check, handle, same, text};
 
 const BATCH: usize = 21;
 const INPUTS: usize = 33;
@@ -664,9 +556,10 @@ fn rows_have_the_bits_of_the_safe_methods() {
     type SafeReduce = fn(Kernels, MatRef<'_>, &mut [f32]) -> Result<(), Error>;
     let maps: [(&str, Map, SafeMap); 2] =
         [("softmax", mnf_softmax, Kernels::softmax), ("log_softmax", mnf_log_softmax, Kernels::log_softmax)];
-    let reductions: [(&str, Reduce, SafeReduce); 3] = [
+    let reductions: [(&str, Reduce, SafeReduce); 4] = [
         ("row_sum", mnf_row_sum, Kernels::row_sum),
         ("row_max", mnf_row_max, Kernels::row_max),
+        ("row_sum_of_squares", mnf_row_sum_of_squares, Kernels::row_sum_of_squares),
         ("row_norm2", mnf_row_norm2, Kernels::row_norm2),
     ];
     let mut random = Random::new(4);
@@ -713,43 +606,60 @@ fn cross_entropies_have_the_bits_of_the_safe_methods() {
         let logits = Matrix::new(&mut random, BATCH, OUTPUTS, 1);
         let labels: Vec<u32> = (0..BATCH).map(|_| random.below(OUTPUTS) as u32).collect();
         let targets = Matrix::new(&mut random, BATCH, OUTPUTS, 2);
-        for soft in [false, true] {
+        let smoothing = LabelSmoothing::new(0.3).unwrap();
+        for form in ["labels", "smoothed", "soft"] {
             let mut expected = Matrix::new(&mut random, BATCH, OUTPUTS, 3);
             let mut found = expected.clone();
             let (mut losses, mut classes) = ([[0.0; BATCH], [1.0; BATCH]], [[0; BATCH], [1; BATCH]]);
             let view = Some(expected.view_mut());
             let (to, ld, loss, class) =
                 (found.w(), found.ld, losses[1].as_mut_ptr(), classes[1].as_mut_ptr());
-            if soft {
-                let (logits, targets) = (logits.view(), targets.view());
-                kernels
-                    .softmax_cross_entropy_soft(logits, targets, 64, view, &mut losses[0], &mut classes[0])
-                    .unwrap();
-            } else {
-                kernels
-                    .softmax_cross_entropy(logits.view(), &labels, 64, view, &mut losses[0], &mut classes[0])
-                    .unwrap();
+            let ([losses_to, _], [classes_to, _]) = (&mut losses, &mut classes);
+            let (x, hard) = (logits.view(), &labels[..]);
+            match form {
+                "soft" => {
+                    kernels.softmax_cross_entropy_soft(x, targets.view(), 64, view, losses_to, classes_to)
+                }
+                "smoothed" => {
+                    let labels = (hard, smoothing);
+                    kernels.softmax_cross_entropy_smoothed(x, labels, 64, view, losses_to, classes_to)
+                }
+                _ => kernels.softmax_cross_entropy(x, hard, 64, view, losses_to, classes_to),
             }
+            .unwrap();
             // SAFETY: the matrices are as large as the sizes say.
-            check("softmax_cross_entropy", 6, &[3], &[], |s| unsafe {
+            check(form, 6, &[3], &[], |s| unsafe {
                 let (kernels, logits, logits_ld) = (s.r(0, k), s.r(1, logits.r()), logits.ld);
                 let (to, loss, class) = (s.w(3, to), s.w(4, loss), s.w(5, class));
-                if soft {
-                    let from = s.r(2, targets.r());
-                    mnf_softmax_cross_entropy_soft(
-                        kernels, BATCH, OUTPUTS, logits, logits_ld, from, targets.ld, 64, to, ld, loss, class,
-                    )
-                } else {
-                    let labels = s.r(2, labels.as_ptr());
-                    mnf_softmax_cross_entropy(
+                let (labels, targets_ld) = (s.r(2, labels.as_ptr()), targets.ld);
+                match form {
+                    "soft" => {
+                        let from = s.r(2, targets.r());
+                        mnf_softmax_cross_entropy_soft(
+                            kernels, BATCH, OUTPUTS, logits, logits_ld, from, targets_ld, 64, to, ld, loss,
+                            class,
+                        )
+                    }
+                    "smoothed" => mnf_softmax_cross_entropy_smoothed(
+                        kernels, BATCH, OUTPUTS, logits, logits_ld, labels, 0.3, 64, to, ld, loss, class,
+                    ),
+                    _ => mnf_softmax_cross_entropy(
                         kernels, BATCH, OUTPUTS, logits, logits_ld, labels, 64, to, ld, loss, class,
-                    )
+                    ),
                 }
             });
             same("the gradient", &expected.data, &found.data);
             same("the losses", &losses[0], &losses[1]);
             assert_eq!(classes[0], classes[1], "the predictions");
         }
+
+        let (mut on, mut off) = (0.0, 0.0);
+        let (on_to, off_to) = (&raw mut on, &raw mut off);
+        // SAFETY: both can be written.
+        check("smoothed_targets", 2, &[], &[], |s| unsafe {
+            mnf_smoothed_targets(0.3, OUTPUTS, s.w(0, on_to), s.w(1, off_to))
+        });
+        assert_eq!((on, off), smoothing.targets(OUTPUTS));
 
         let (n, logits, targets) = (BATCH, &logits.data[..BATCH], &targets.data[..BATCH]);
         let (mut gradients, mut losses) = ([[0.0; BATCH], [1.0; BATCH]], [[0.0; BATCH], [1.0; BATCH]]);
@@ -922,6 +832,19 @@ fn wrong_labels_batches_and_numbers_are_refused() {
         assert_eq!((hard([1, 2], 2), hard([0, 1], 0)), (MnfStatus::Label, MnfStatus::Batch));
         let soft = mnf_softmax_cross_entropy_soft(k, 2, 2, x, 2, x, 2, 0, to, 2, loss_to, class_to);
         assert_eq!(soft, MnfStatus::Batch);
+        let smoothed = |labels: [u32; 2], rate, batch| {
+            let labels = labels.as_ptr();
+            mnf_softmax_cross_entropy_smoothed(k, 2, 2, x, 2, labels, rate, batch, to, 2, loss_to, class_to)
+        };
+        assert_eq!(
+            (smoothed([0, 2], 0.1, 2), smoothed([0, 1], 0.1, 0)),
+            (MnfStatus::Label, MnfStatus::Batch)
+        );
+        for rate in [-0.1, 1.1, f64::NAN] {
+            assert_eq!(smoothed([0, 1], rate, 2), MnfStatus::Value);
+            assert_eq!(mnf_smoothed_targets(rate, 2, to, to), MnfStatus::Value);
+        }
+        assert_eq!(mnf_smoothed_targets(0.1, 0, to, to), MnfStatus::Value);
         assert_eq!(mnf_binary_cross_entropy(k, 2, x, x, 0, to, loss_to), MnfStatus::Batch);
         for activation in [-1, 2, i32::MAX] {
             let status = mnf_dense_forward(k, 2, 2, 2, x, 2, x, 2, x, activation, to, 2, ws.0);
@@ -952,13 +875,16 @@ fn names_and_messages() {
     assert_eq!(text(mnf_version()), env!("CARGO_PKG_VERSION"));
     // SAFETY: a handle.
     assert_eq!(unsafe { mnf_kernels_isa(mnf_kernels_best()) }, MnfIsa::from(Isa::best()) as i32);
-    let messages: Vec<_> = (0..=11).map(|status| text(mnf_status_message(status))).collect();
+    // SAFETY: a handle.
+    let exact = unsafe { mnf_kernels_isa(mnf_kernels_best_exact()) };
+    assert_eq!(exact, MnfIsa::from(Isa::best_exact()) as i32);
+    let messages: Vec<_> = (0..=13).map(|status| text(mnf_status_message(status))).collect();
     for (i, message) in messages.iter().enumerate() {
         assert!(!messages[..i].contains(message) && *message != "unknown status", "status {i}: {message}");
     }
     assert_eq!(messages[MnfStatus::NullPointer as usize], "a pointer is null");
     assert_eq!(
-        (text(mnf_status_message(-1)), text(mnf_status_message(12))),
+        (text(mnf_status_message(-1)), text(mnf_status_message(14))),
         ("unknown status", "unknown status")
     );
     // A C caller holds statuses in an int32_t.
