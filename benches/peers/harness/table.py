@@ -1,6 +1,7 @@
 """The table in Markdown, and the sentences below it."""
 
 from harness.roster import KERAS, OURS, OURS_DENSE
+from harness.rounds import MOST_STOLEN
 from harness.rule import ENOUGH_PROCESSES, fastest, ratio, result
 
 HEAD = (
@@ -83,6 +84,8 @@ def sentences(measured, results):
     for row in measured["peers"]:
         if not results[row["name"]].measured:
             yield f"{row['title']}: {results[row['name']].problem} ({results[row['name']].why})"
+    if repeats := sum(row.get("repeats", 0) for row in measured["peers"]):
+        yield f"run again, because the host gave over {MOST_STOLEN:.0%} of the CPUs to others meanwhile: {repeats} processes"
     if measured["left_out"]:
         yield "left out by --only: " + "; ".join(measured["left_out"])
     beyond = [row["title"] for row in rivals if row["beyond_avx2"]]

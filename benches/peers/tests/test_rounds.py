@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 from harness.roster import PEERS
-from harness.rounds import Failed, environment, measure, run_process
+from harness.rounds import REPEATS, Failed, environment, measure, run_process, undisturbed
 from harness.table import render
 
 ECHO = """#!/bin/sh
@@ -47,6 +47,28 @@ class Processes(unittest.TestCase):
     def test_a_process_that_hangs_is_a_failure(self):
         with self.assertRaisesRegex(Failed, "not done after 0.2 s"):
             self.run_python("import time; time.sleep(20)", timeout=0.2)
+
+
+class Undisturbed(unittest.TestCase):
+    """The host's share is made up: so many CPU seconds are gone after each run."""
+
+    def repeats(self, *lost):
+        gone = [total for i in range(len(lost)) for total in (sum(lost[:i]), sum(lost[: i + 1]))]
+        runs = iter(range(len(lost)))
+        with (
+            mock.patch("harness.rounds.stolen", side_effect=gone),
+            mock.patch("harness.rounds.time.monotonic", side_effect=range(2 * len(lost))),
+            mock.patch("harness.rounds.os.cpu_count", return_value=2),
+        ):
+            return undisturbed(lambda: next(runs))
+
+    def test_a_run_whose_cpus_were_taken_away_is_repeated(self):
+        self.assertEqual(self.repeats(0.0), (0, 0))
+        self.assertEqual(self.repeats(0.039), (0, 0), "two hundredths of two CPUs")
+        self.assertEqual(self.repeats(0.05, 0.3, 0.01), (2, 2))
+
+    def test_not_for_ever(self):
+        self.assertEqual(self.repeats(*[1.0] * (REPEATS + 1)), (REPEATS, REPEATS))
 
 
 class Environment(unittest.TestCase):

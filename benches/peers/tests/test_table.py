@@ -89,6 +89,11 @@ class Sentences(unittest.TestCase):
         text = render(measured(*ours(), left_out=["JAX", "burn"]))
         self.assertEqual(line(text, "left out"), "left out by --only: JAX; burn")
 
+    def test_processes_that_were_run_again_are_counted(self):
+        rows = row("jax", STEADY, repeats=3), row("x", STEADY, repeats=1)
+        self.assertTrue(line(render(measured(*ours(), *rows)), "run again").endswith(": 4 processes"))
+        self.assertNotIn("run again", render(measured(*ours(), row("jax", STEADY, repeats=0))))
+
     def test_no_rivals_no_ratios(self):
         text = render(measured(*ours()))
         self.assertIn("none was measured", line(text, "default against Keras' fit"))
