@@ -2,7 +2,10 @@
 #![allow(dead_code)]
 
 pub(crate) mod cases;
+pub(crate) mod elementwise;
 pub(crate) mod layout;
+#[cfg(target_os = "linux")]
+pub(crate) mod pages;
 pub(crate) mod thinning;
 
 use mnist_fast_kernels::{Isa, Kernels};
