@@ -5,6 +5,12 @@ use super::math::abs;
 use super::simd::{LANES, Simd};
 use crate::table::{AdamF32, MomentumF32, RmsPropExtraF32, RmsPropF32, SgdF32, Step, TINY_STATE};
 
+/// An optimizer that moves weights by a quotient over a root, which may come later than its state.
+pub(crate) trait Quotient<S: Simd> {
+    /// The weights `w` after a step that has come to the numerator `a` and the radicand `x`.
+    fn moved(&self, s: S, w: S::F, a: S::F, x: S::F) -> S::F;
+}
+
 /// RMSprop's numbers in vectors.
 pub(crate) struct RmsPropVectors<S: Simd> {
     learning_rate: S::F,
@@ -31,19 +37,30 @@ impl<S: Simd> RmsPropVectors<S> {
     /// `v = rho v + (1 - rho) g g; w -= lr g / (sqrt(v + inside) + outside)`: the new w and v.
     #[inline(always)]
     pub(crate) fn step(&self, s: S, w: S::F, v: S::F, g: S::F) -> (S::F, S::F) {
+        let (v, (a, x)) = self.begin(s, v, g);
+        (self.moved(s, w, a, x), v)
+    }
+
+    /// The step's first part: the new v, and what the weights then move by.
+    #[inline(always)]
+    pub(crate) fn begin(&self, s: S, v: S::F, g: S::F) -> (S::F, (S::F, S::F)) {
         let v = s.fma(self.rho, v, s.mul(self.one_minus_rho, s.mul(g, g)));
         let v = s.select(s.lt(v, self.tiny), s.splat(0.0), v);
-        let root = s.add(s.sqrt(s.add(v, self.epsilon_inside)), self.epsilon_outside);
-        (s.sub(w, s.div(s.mul(self.learning_rate, g), root)), v)
+        (v, (s.mul(self.learning_rate, g), s.add(v, self.epsilon_inside)))
     }
-}
 
-impl<S: Simd> RmsPropVectors<S> {
     /// The new v of a step whose gradient is zero: [`RmsPropVectors::step`]'s bits.
     #[inline(always)]
     pub(crate) fn decay(&self, s: S, v: S::F) -> S::F {
         let v = s.mul(self.rho, v);
         s.select(s.lt(v, self.tiny), s.splat(0.0), v)
+    }
+}
+
+impl<S: Simd> Quotient<S> for RmsPropVectors<S> {
+    #[inline(always)]
+    fn moved(&self, s: S, w: S::F, a: S::F, x: S::F) -> S::F {
+        s.sub(w, s.div(a, s.add(s.sqrt(x), self.epsilon_outside)))
     }
 }
 
@@ -184,11 +201,24 @@ impl<S: Simd> AdamVectors<S> {
     /// `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g g; w = w - decay w - step m / (sqrt(v) + epsilon)`: the new w, m, v.
     #[inline(always)]
     pub(crate) fn step(&self, s: S, w: S::F, m: S::F, v: S::F, g: S::F) -> (S::F, S::F, S::F) {
-        let kept = if self.decays { s.fma(self.minus_decay, w, w) } else { w };
+        let (m, v, (a, x)) = self.begin(s, (m, v), g);
+        (self.moved(s, w, a, x), m, v)
+    }
+
+    /// The step's first part: the new m and v, and what the weights then move by.
+    #[inline(always)]
+    pub(crate) fn begin(&self, s: S, (m, v): (S::F, S::F), g: S::F) -> (S::F, S::F, (S::F, S::F)) {
         let m = without_tiny(s, s.fma(self.beta_1, m, s.mul(self.one_minus_beta_1, g)));
         let v = without_tiny(s, s.fma(self.beta_2, v, s.mul(self.one_minus_beta_2, s.mul(g, g))));
-        let moved = s.div(s.mul(self.step_size, m), s.add(s.sqrt(v), self.epsilon));
-        (s.sub(kept, moved), m, v)
+        (m, v, (s.mul(self.step_size, m), v))
+    }
+}
+
+impl<S: Simd> Quotient<S> for AdamVectors<S> {
+    #[inline(always)]
+    fn moved(&self, s: S, w: S::F, a: S::F, x: S::F) -> S::F {
+        let kept = if self.decays { s.fma(self.minus_decay, w, w) } else { w };
+        s.sub(kept, s.div(a, s.add(s.sqrt(x), self.epsilon)))
     }
 }
 

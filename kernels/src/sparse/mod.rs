@@ -12,6 +12,7 @@
 //! contract); the others come in increasing k, so the result is the dense product's. The gradient of weights is the same
 //! product with X^T.
 
+mod late;
 pub(crate) mod rows;
 pub(crate) mod terms;
 

@@ -13,7 +13,8 @@
 //! short rows pay for.
 
 use super::GROUP;
-use super::terms::{Dense, Terms};
+use super::late::Late;
+use super::terms::{Aside, Dense, Terms};
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate, load, store};
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
 use crate::generic::simd::{LANES, Simd};
@@ -97,7 +98,7 @@ pub(crate) unsafe fn rows<S: Simd, T: Terms, const NV: usize, const MASKED: bool
                     }
                 }
             }
-            let mut acc = t.terms.add::<S, NV, MASKED>(s, i, t.block, look, t.d, mask, acc);
+            let mut acc = t.terms.add::<S, (), NV, MASKED>(s, i, t.block, look, t.d, mask, acc, &mut ());
             match finish {
                 TileFinish::Store => {}
                 TileFinish::Relu => {
@@ -131,7 +132,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
 ) {
     // SAFETY: as in `rows`.
     unsafe {
-        let mask = s.first(t.tail);
+        let (mask, zero) = (s.first(t.tail), s.splat(0.0));
         let mut next = T::Look::default();
         if t.rows > 0 {
             next = t.terms.look(s, 0, (0, t.depth));
@@ -154,7 +155,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 }
             }
             TileUpdate::RmsProp(rule, state) => {
-                let rule = RmsPropVectors::new(s, rule);
+                let mut late = Late::<S, _, NV, MASKED>::new(s, RmsPropVectors::new(s, rule), mask);
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
                     let owed = match t.deferred.is_null() {
@@ -169,22 +170,26 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                         }
                     };
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
-                    let g = gradient::<S, T, NV, MASKED>(s, &t, i, look, mask);
-                    let mut old = [s.splat(0.0); NV];
+                    let g = gradient_beside::<S, T, _, NV, MASKED>(s, &t, i, look, mask, &mut late);
+                    late.rest(s);
+                    let mut old = [zero; NV];
                     for (v, x) in old.iter_mut().enumerate() {
                         *x = load::<S, NV, MASKED>(s, state, v, mask);
                     }
                     for _ in 0..owed {
                         for x in &mut old {
-                            *x = rule.decay(s, *x);
+                            *x = late.rule().decay(s, *x);
                         }
                     }
+                    let mut parts = [(zero, zero); NV];
                     for v in 0..NV {
-                        let (moved, x) = rule.step(s, load::<S, NV, MASKED>(s, w, v, mask), old[v], g[v]);
-                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                        let (x, part) = late.rule().begin(s, old[v], g[v]);
                         store::<S, NV, MASKED>(s, state, v, mask, x);
+                        parts[v] = part;
                     }
+                    late.owe(s, w, parts);
                 }
+                late.rest(s);
             }
             TileUpdate::Momentum(rule, state) => {
                 let rule = MomentumVectors::new(s, rule);
@@ -200,22 +205,26 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 }
             }
             TileUpdate::Adam(rule, mean, square) => {
-                let rule = AdamVectors::new(s, rule);
+                let mut late = Late::<S, _, NV, MASKED>::new(s, AdamVectors::new(s, rule), mask);
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
                     let (w, mean, square) = (t.w.add(i * t.w_row_stride), mean.row(i), square.row(i));
-                    for (v, g) in gradient::<S, T, NV, MASKED>(s, &t, i, look, mask).into_iter().enumerate() {
-                        let old = load::<S, NV, MASKED>(s, w, v, mask);
-                        let (old_mean, old_square) = (
+                    let g = gradient_beside::<S, T, _, NV, MASKED>(s, &t, i, look, mask, &mut late);
+                    late.rest(s);
+                    let mut parts = [(zero, zero); NV];
+                    for v in 0..NV {
+                        let old = (
                             load::<S, NV, MASKED>(s, mean, v, mask),
                             load::<S, NV, MASKED>(s, square, v, mask),
                         );
-                        let (moved, x, y) = rule.step(s, old, old_mean, old_square, g);
-                        store::<S, NV, MASKED>(s, w, v, mask, moved);
+                        let (x, y, part) = late.rule().begin(s, old, g[v]);
                         store::<S, NV, MASKED>(s, mean, v, mask, x);
                         store::<S, NV, MASKED>(s, square, v, mask, y);
+                        parts[v] = part;
                     }
+                    late.owe(s, w, parts);
                 }
+                late.rest(s);
             }
             TileUpdate::Any(any, (first, column)) => {
                 let columns = if MASKED { (NV - 1) * LANES + t.tail } else { NV * LANES };
@@ -262,5 +271,22 @@ unsafe fn gradient<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
     mask: S::M,
 ) -> [S::F; NV] {
     // SAFETY: as the caller vouches.
-    unsafe { t.terms.add::<S, NV, MASKED>(s, i, (0, t.depth), look, t.d, mask, [s.splat(0.0); NV]) }
+    unsafe { gradient_beside::<S, T, (), NV, MASKED>(s, t, i, look, mask, &mut ()) }
+}
+
+/// The same, with `aside` between its terms.
+///
+/// # Safety
+/// As for [`rows`] and [`Aside::some`].
+#[inline(always)]
+unsafe fn gradient_beside<S: Simd, T: Terms, A: Aside<S>, const NV: usize, const MASKED: bool>(
+    s: S,
+    t: &UpdateRows<T>,
+    i: usize,
+    look: T::Look,
+    mask: S::M,
+    aside: &mut A,
+) -> [S::F; NV] {
+    // SAFETY: as the caller vouches.
+    unsafe { t.terms.add::<S, A, NV, MASKED>(s, i, (0, t.depth), look, t.d, mask, [s.splat(0.0); NV], aside) }
 }

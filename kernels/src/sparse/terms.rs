@@ -31,6 +31,26 @@ pub(crate) struct Dense {
 /// Columns of S that a look covers.
 pub(crate) const SIGHT: usize = 2 * WORD;
 
+/// Work that is done between the terms of a row.
+pub(crate) trait Aside<S: Simd> {
+    /// After how many terms there is some of it; 0: never.
+    const EVERY: usize;
+
+    /// Does some.
+    ///
+    /// # Safety
+    /// Each implementation's own.
+    unsafe fn some(&mut self, s: S);
+}
+
+/// Nothing.
+impl<S: Simd> Aside<S> for () {
+    const EVERY: usize = 0;
+
+    #[inline(always)]
+    unsafe fn some(&mut self, _: S) {}
+}
+
 /// One form of S.
 pub(crate) trait Terms: Copy {
     /// What is known of a part of a row before its terms are added.
@@ -49,12 +69,13 @@ pub(crate) trait Terms: Copy {
     unsafe fn is_empty<S: Simd>(self, s: S, i: usize, to: usize, look: Self::Look) -> bool;
 
     /// `acc` and the terms of row `i` with columns in `from..to`; `from` is a multiple of 64, and so is `to`, unless it is the
-    /// number of columns. `look` is [`Terms::look`]'s.
+    /// number of columns. `look` is [`Terms::look`]'s. Between the terms goes `aside`.
     ///
     /// # Safety
-    /// S has the row and columns, D the rows `from..to` of `NV` vectors, the last one by `mask` if `MASKED`.
+    /// S has the row and columns, D the rows `from..to` of `NV` vectors, the last one by `mask` if `MASKED`; and as for
+    /// [`Aside::some`].
     #[allow(clippy::too_many_arguments)] // a row, a part of it, and what it meets
-    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+    unsafe fn add<S: Simd, A: Aside<S>, const NV: usize, const MASKED: bool>(
         self,
         s: S,
         i: usize,
@@ -63,6 +84,7 @@ pub(crate) trait Terms: Copy {
         d: Dense,
         mask: S::M,
         acc: [S::F; NV],
+        aside: &mut A,
     ) -> [S::F; NV];
 }
 
@@ -113,7 +135,7 @@ impl Terms for Listed {
     }
 
     #[inline(always)]
-    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+    unsafe fn add<S: Simd, A: Aside<S>, const NV: usize, const MASKED: bool>(
         self,
         s: S,
         i: usize,
@@ -122,11 +144,13 @@ impl Terms for Listed {
         d: Dense,
         mask: S::M,
         mut acc: [S::F; NV],
+        aside: &mut A,
     ) -> [S::F; NV] {
         // SAFETY: as the caller vouches; positions between a row's start and end are inside of the lists.
         unsafe {
             let end = *self.ends.add(i) as usize;
-            let mut at = if from == 0 { *self.starts.add(i) } else { *self.cursors.add(i) } as usize;
+            let first = if from == 0 { *self.starts.add(i) } else { *self.cursors.add(i) } as usize;
+            let mut at = first;
             while at < end {
                 let k = *self.indices.add(at) as usize;
                 if k >= to {
@@ -134,6 +158,9 @@ impl Terms for Listed {
                 }
                 acc = term::<S, NV, MASKED>(s, *self.values.add(at), k, d, mask, acc);
                 at += 1;
+                if A::EVERY != 0 && (at - first).is_multiple_of(A::EVERY) {
+                    aside.some(s);
+                }
             }
             if !self.cursors.is_null() {
                 *self.cursors.add(i) = at as u32;
@@ -286,7 +313,7 @@ impl<T: Searched> Terms for T {
     }
 
     #[inline(always)]
-    unsafe fn add<S: Simd, const NV: usize, const MASKED: bool>(
+    unsafe fn add<S: Simd, A: Aside<S>, const NV: usize, const MASKED: bool>(
         self,
         s: S,
         i: usize,
@@ -295,16 +322,25 @@ impl<T: Searched> Terms for T {
         d: Dense,
         mask: S::M,
         mut acc: [S::F; NV],
+        aside: &mut A,
     ) -> [S::F; NV] {
         // SAFETY: as the caller vouches; a set bit stands for an element of the row.
         unsafe {
             let row = self.row(i);
             loop {
                 for (w, bits) in look.into_iter().enumerate() {
-                    let mut bits = bits;
+                    let (mut bits, from) = (bits, from + w * WORD);
+                    if A::EVERY != 0 {
+                        for _ in 0..bits.count_ones() as usize / A::EVERY {
+                            for _ in 0..A::EVERY {
+                                let k = from + take_first(&mut bits);
+                                acc = term::<S, NV, MASKED>(s, Self::value(row.add(k)), k, d, mask, acc);
+                            }
+                            aside.some(s);
+                        }
+                    }
                     while bits != 0 {
-                        let k = from + w * WORD + bits.trailing_zeros() as usize;
-                        bits &= bits - 1;
+                        let k = from + take_first(&mut bits);
                         acc = term::<S, NV, MASKED>(s, Self::value(row.add(k)), k, d, mask, acc);
                     }
                 }
@@ -316,4 +352,12 @@ impl<T: Searched> Terms for T {
             }
         }
     }
+}
+
+/// Where the first of some bits is, which is set to 0.
+#[inline(always)]
+fn take_first(bits: &mut u64) -> usize {
+    let at = bits.trailing_zeros() as usize;
+    *bits &= *bits - 1;
+    at
 }
