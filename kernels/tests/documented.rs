@@ -361,3 +361,40 @@ fn probes() {
         assert!(k.probe_update(0.5, &[1.0], &mut [], 1).is_err(), "{what}");
     }
 }
+
+/// Of every method of [`Kernels`]: its text has an example, which the doctests run, and says what its errors are.
+#[test]
+fn every_method_has_an_example() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let (mut inside, mut text) = (false, String::new());
+        let mut lines = source.lines();
+        while let Some(line) = lines.next() {
+            match line {
+                "impl Kernels {" => inside = true,
+                "}" => inside = false,
+                _ => {}
+            }
+            let line = line.trim_start();
+            let method =
+                ["pub fn ", "pub const fn ", "pub unsafe fn "].iter().any(|start| line.starts_with(start));
+            if line.starts_with("///") {
+                text += line;
+            } else if inside && method {
+                let mut signature = line.to_string();
+                while !signature.ends_with('{') {
+                    signature += lines.next().unwrap();
+                }
+                let errors = !signature.contains("Result<") || text.contains("# Errors");
+                assert!(errors, "the errors of {signature}");
+                assert!(text.contains("```") || line.starts_with("pub fn isa("), "an example of {signature}");
+                (seen, text) = (seen + 1, String::new());
+            } else if !line.starts_with("#[") {
+                text.clear();
+            }
+        }
+    }
+    assert!(seen > 70, "{seen} methods");
+}

@@ -211,6 +211,18 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Optimizer, Rule, Sgd};
+    ///
+    /// let rule = Rule { clip_value: 1.0, ..Rule::new(Optimizer::Sgd(Sgd { learning_rate: 0.5 })) };
+    /// let x_transposed = MatRef::new(&[0.0, 4.0], 2, 1)?; // two inputs, one sample
+    /// let (delta, mut w) = (MatRef::new(&[0.5], 1, 1)?, [1.0; 2]);
+    /// let to = MatMut::new(&mut w, 2, 1)?;
+    /// Kernels::best().dense_weight_update_sparse(&rule, x_transposed, delta, to, &mut [], None)?;
+    /// assert_eq!(w, [1.0, 0.5]); // 1 - 0.5 min(2, 1)
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_update_sparse<'a>(
         self,
         rule: &Rule,

@@ -80,6 +80,19 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of W^T or `active` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let delta = MatRef::new(&[0.0, 2.0], 1, 2)?; // two outputs; the first costs nothing
+    /// let w_transposed = MatRef::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3)?;
+    /// let active = MatRef::new(&[1.0, 0.0, 1.0], 1, 3)?;
+    /// let mut dx = [0.0; 3];
+    /// let to = MatMut::new(&mut dx, 1, 3)?;
+    /// Kernels::best().dense_input_gradient_sparse(delta, w_transposed, Some(active), to)?;
+    /// assert_eq!(dx, [8.0, 0.0, 12.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_input_gradient_sparse<'a>(
         self,
         delta: impl Into<Sparse<'a>>,
@@ -99,6 +112,17 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef};
+    ///
+    /// let x_transposed = MatRef::new(&[0.0, 2.0, 0.0, 0.0], 2, 2)?; // two inputs in a batch of two
+    /// let delta = MatRef::new(&[1.0, 10.0], 2, 1)?;
+    /// let mut dw = [7.0; 2];
+    /// Kernels::best().dense_weight_gradient_sparse(x_transposed, delta, MatMut::new(&mut dw, 2, 1)?)?;
+    /// assert_eq!(dw, [20.0, 0.0]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_gradient_sparse<'a>(
         self,
         x_transposed: impl Into<Sparse<'a>>,
@@ -114,6 +138,18 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Sgd};
+    ///
+    /// let x_transposed = MatRef::new(&[0.0, 2.0], 2, 1)?; // two inputs, one sample
+    /// let delta = MatRef::new(&[1.0], 1, 1)?;
+    /// let mut w = [1.0; 2];
+    /// let to = MatMut::new(&mut w, 2, 1)?;
+    /// Kernels::best().dense_weight_update_sgd_sparse(&Sgd { learning_rate: 0.25 }, x_transposed, delta, to)?;
+    /// assert_eq!(w, [1.0, 0.5]);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_update_sgd_sparse<'a>(
         self,
         rule: &Sgd,
@@ -134,6 +170,21 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, RmsProp};
+    ///
+    /// let (kernels, rule) = (Kernels::best(), RmsProp { rho: 0.5, ..RmsProp::default() });
+    /// let x_transposed = MatRef::new(&[0.0, 2.0], 2, 1)?; // two inputs, one sample
+    /// let delta = MatRef::new(&[1.0], 1, 1)?;
+    /// let (mut w, mut v, mut owed) = ([1.0; 2], [4.0; 2], [0; 2]);
+    /// let (to, state) = (MatMut::new(&mut w, 2, 1)?, MatMut::new(&mut v, 2, 1)?);
+    /// kernels.dense_weight_update_rmsprop_sparse(&rule, x_transposed, delta, to, state, Some(&mut owed))?;
+    /// assert_eq!((v, owed), ([4.0, 4.0], [1, 0])); // the first decays later; 4 / 2 + 2^2 / 2
+    /// kernels.rmsprop_settle(&rule, MatMut::new(&mut v, 2, 1)?, &mut owed)?;
+    /// assert_eq!((v, owed), ([2.0, 4.0], [0, 0]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_update_rmsprop_sparse<'a>(
         self,
         rule: &RmsProp,
@@ -156,6 +207,16 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Length`] where there is not one count per row.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, RmsProp};
+    ///
+    /// let (mut v, mut owed) = ([8.0, 8.0], [0, 3]);
+    /// let rule = RmsProp { rho: 0.5, ..RmsProp::default() };
+    /// Kernels::best().rmsprop_settle(&rule, MatMut::new(&mut v, 2, 1)?, &mut owed)?;
+    /// assert_eq!((v, owed), ([8.0, 1.0], [0, 0]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn rmsprop_settle(
         self,
         rule: &RmsProp,
@@ -176,6 +237,19 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Kernels, MatMut, MatRef, Momentum};
+    ///
+    /// let rule = Momentum { learning_rate: 0.25, momentum: 0.5, nesterov: false };
+    /// let x_transposed = MatRef::new(&[0.0, 2.0], 2, 1)?; // two inputs, one sample
+    /// let delta = MatRef::new(&[1.0], 1, 1)?;
+    /// let (mut w, mut m) = ([1.0; 2], [0.5; 2]);
+    /// let (to, state) = (MatMut::new(&mut w, 2, 1)?, MatMut::new(&mut m, 2, 1)?);
+    /// Kernels::best().dense_weight_update_momentum_sparse(&rule, x_transposed, delta, to, state)?;
+    /// assert_eq!((w, m), ([1.25, 0.75], [0.25, -0.25])); // what has no gradient moves on
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn dense_weight_update_momentum_sparse<'a>(
         self,
         rule: &Momentum,
@@ -192,6 +266,21 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{Adam, Kernels, MatMut, MatRef};
+    ///
+    /// let x_transposed = MatRef::new(&[0.0, 2.0], 2, 1)?; // two inputs, one sample
+    /// let delta = MatRef::new(&[1.0], 1, 1)?;
+    /// let (mut w, mut m, mut v) = ([1.0f32; 2], [0.0; 2], [0.0; 2]);
+    /// let [to, mean, square] = [&mut w, &mut m, &mut v].map(|x| MatMut::new(x, 2, 1));
+    /// let (to, mean, square) = (to?, mean?, square?);
+    /// let rule = Adam::default();
+    /// Kernels::best().dense_weight_update_adam_sparse(&rule, 0, x_transposed, delta, to, mean, square)?;
+    /// // The first step moves by the learning rate, however large the gradient.
+    /// assert!(w[0] == 1.0 && (w[1] - 0.999).abs() < 1e-6);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     #[allow(clippy::too_many_arguments)] // each is another matrix
     pub fn dense_weight_update_adam_sparse<'a>(
         self,
@@ -218,6 +307,21 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{AdamW, Kernels, MatMut, MatRef};
+    ///
+    /// let x_transposed = MatRef::new(&[0.0, 2.0], 2, 1)?; // two inputs, one sample
+    /// let delta = MatRef::new(&[1.0], 1, 1)?;
+    /// let (mut w, mut m, mut v) = ([1.0f32; 2], [0.0; 2], [0.0; 2]);
+    /// let [to, mean, square] = [&mut w, &mut m, &mut v].map(|x| MatMut::new(x, 2, 1));
+    /// let (to, mean, square) = (to?, mean?, square?);
+    /// let rule = AdamW::default();
+    /// Kernels::best().dense_weight_update_adamw_sparse(&rule, 0, x_transposed, delta, to, mean, square)?;
+    /// // Every weight decays, and the first step moves by the learning rate.
+    /// assert!(w[0] < 1.0 && (w[1] - (w[0] - 1e-3)).abs() < 1e-6);
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     #[allow(clippy::too_many_arguments)] // each is another matrix
     pub fn dense_weight_update_adamw_sparse<'a>(
         self,
@@ -259,6 +363,15 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::Kernels;
+    ///
+    /// let (mut indices, mut values) = ([0; 3], [0.0; 3]);
+    /// let count = Kernels::best().compress_u8(&[0, 255, 51], &mut indices, &mut values)?;
+    /// assert_eq!((count, &indices[..2], &values[..2]), (2, &[1, 2][..], &[1.0, 0.2][..]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn compress_u8(self, bytes: &[u8], indices: &mut [u32], values: &mut [f32]) -> Result<usize, Error> {
         check_room(bytes.len(), indices, values)?;
         // SAFETY: a table is only held where its ISA is available (`new`).
@@ -270,6 +383,17 @@ impl Kernels {
     ///
     /// # Errors
     /// [`Error::Range`], [`Error::Length`].
+    ///
+    /// ```
+    /// use mnist_fast_kernels::{ByteRows, Kernels};
+    ///
+    /// let from = ByteRows::new(&[1, 2, 3, 4, 5, 6], 2, 3, 3)?;
+    /// let stride = Kernels::room(2);
+    /// let mut to = vec![0; 2 * stride];
+    /// Kernels::best().transpose_u8(from, 1..3, &mut to, stride)?; // its last two columns
+    /// assert_eq!((&to[..2], &to[stride..stride + 2]), (&[2, 5][..], &[3, 6][..]));
+    /// # Ok::<(), mnist_fast_kernels::Error>(())
+    /// ```
     pub fn transpose_u8(
         self,
         from: ByteRows<'_>,
@@ -293,6 +417,10 @@ impl Kernels {
 
     /// The room that `count` elements need where kernels write 16 at a time: the next multiple of 16, or `usize::MAX` where
     /// that cannot be counted.
+    ///
+    /// ```
+    /// assert_eq!([0, 1, 16, 17].map(mnist_fast_kernels::Kernels::room), [0, 16, 16, 32]);
+    /// ```
     pub const fn room(count: usize) -> usize {
         match count.checked_next_multiple_of(16) {
             Some(room) => room,

@@ -122,6 +122,13 @@ impl Kernels {
     pub const LONGEST_WARPED: usize = LONGEST;
 
     /// Elements of memory that [`Kernels::warp_u8`] works with, for an image of `rows` x `columns`.
+    ///
+    /// ```
+    /// use mnist_fast_kernels::Kernels;
+    ///
+    /// let room = vec![0u16; Kernels::warp_room(28, 28)]; // for any number of images, one after another
+    /// assert!(room.len() > 28 * 28);
+    /// ```
     pub fn warp_room(rows: usize, columns: usize) -> usize {
         warp::room(rows.min(LONGEST), columns.min(LONGEST))
     }
