@@ -207,6 +207,7 @@ impl<S: Simd> AdamVectors<S> {
 
     /// The step's first part: the new m and v, and what the weights then move by.
     #[inline(always)]
+    #[allow(clippy::type_complexity)] // a name would say less
     pub(crate) fn begin(&self, s: S, (m, v): (S::F, S::F), g: S::F) -> (S::F, S::F, (S::F, S::F)) {
         let m = without_tiny(s, s.fma(self.beta_1, m, s.mul(self.one_minus_beta_1, g)));
         let v = without_tiny(s, s.fma(self.beta_2, v, s.mul(self.one_minus_beta_2, s.mul(g, g))));

@@ -330,14 +330,13 @@ impl<T: Searched> Terms for T {
             loop {
                 for (w, bits) in look.into_iter().enumerate() {
                     let (mut bits, from) = (bits, from + w * WORD);
-                    if A::EVERY != 0 {
-                        for _ in 0..bits.count_ones() as usize / A::EVERY {
-                            for _ in 0..A::EVERY {
-                                let k = from + take_first(&mut bits);
-                                acc = term::<S, NV, MASKED>(s, Self::value(row.add(k)), k, d, mask, acc);
-                            }
-                            aside.some(s);
+                    let groups = (bits.count_ones() as usize).checked_div(A::EVERY); // none of 0
+                    for _ in 0..groups.unwrap_or(0) {
+                        for _ in 0..A::EVERY {
+                            let k = from + take_first(&mut bits);
+                            acc = term::<S, NV, MASKED>(s, Self::value(row.add(k)), k, d, mask, acc);
                         }
+                        aside.some(s);
                     }
                     while bits != 0 {
                         let k = from + take_first(&mut bits);
