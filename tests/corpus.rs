@@ -9,8 +9,9 @@ mod bodies;
 #[test]
 fn the_corpora_hold() {
     type Target = (&'static str, fn(&[u8]));
-    let targets: [Target; 8] = [
+    let targets: [Target; 9] = [
         ("args", bodies::args),
+        ("checkpoint", bodies::checkpoint),
         ("gemm", bodies::gemm),
         ("gz", bodies::gz),
         ("idx", bodies::idx),

@@ -181,17 +181,19 @@ impl Folder {
         ours && fs::canonicalize(parent).is_ok_and(same)
     }
 
-    /// The newest whole checkpoint, if there is any yet.
+    /// The newest whole checkpoint, if there is any yet. What a run that was killed before it removed its oldest one has left
+    /// is removed.
     ///
     /// # Errors
     /// Where there are checkpoints and none of them is whole.
     pub fn newest(&mut self) -> Result<Option<Found>> {
         let mut damaged = vec![];
-        for number in numbers(&self.path).map_err(|error| refused(&self.path, error))? {
+        let numbers = numbers(&self.path).map_err(|error| refused(&self.path, error))?;
+        for (at, &number) in numbers.iter().enumerate() {
             let path = file_of(&self.path, number);
             match file::load(&path) {
                 Ok(checkpoint) => {
-                    lock(&self.shelf).whole = vec![number];
+                    lock(&self.shelf).found(number, &numbers[at + 1..]);
                     return Ok(Some(Found { checkpoint: Box::new(checkpoint), path, damaged }));
                 }
                 Err(error) => damaged.push(error),
@@ -271,12 +273,27 @@ impl Shelf {
         if self.whole.len() > 2 {
             self.whole.remove(0);
         }
-        // Older ones, and those found damaged, are of no use. One that stays does no harm: it is tried again next time.
-        let others = numbers(&self.path).unwrap_or_default();
-        for other in others.into_iter().filter(|other| !self.whole.contains(other)) {
-            let _ = fs::remove_file(file_of(&self.path, other));
-        }
+        // Older ones, and those found damaged, are of no use.
+        self.remove_others(&numbers(&self.path).unwrap_or_default());
         Ok(())
+    }
+
+    /// Takes up the newest whole checkpoint and, where there are several before it, the newest whole one of those.
+    fn found(&mut self, newest: u64, older: &[u64]) {
+        self.whole = vec![newest];
+        if older.len() > 1 {
+            // Most runs leave one: that need not be read.
+            let before = older.iter().find(|number| file::load(&file_of(&self.path, **number)).is_ok());
+            self.whole.splice(0..0, before.copied());
+            self.remove_others(older);
+        }
+    }
+
+    /// Removes those of the checkpoints that are not to be kept. One that stays does no harm: it is tried again next time.
+    fn remove_others(&self, checkpoints: &[u64]) {
+        for other in checkpoints.iter().filter(|other| !self.whole.contains(other)) {
+            let _ = fs::remove_file(file_of(&self.path, *other));
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
 use mnist_fast::args::{Args, Opt};
+use mnist_fast::checkpoint::{Checkpoint, Folder, PRODUCER, Run, StateTensor};
 use mnist_fast::dataset::gz::{self, Failure, Unpacked};
+use mnist_fast::hash::Sha256Hex;
 use mnist_fast::idx::Header;
 use mnist_fast::input::{self, Input};
 use mnist_fast::npz::zip;
@@ -79,6 +81,57 @@ pub(crate) fn model(data: &[u8]) {
         Err(error) => assert_sentence(&error, "model.safetensors"),
     }
     let _ = fs::remove_file(path);
+}
+
+/// Checkpoints: a whole file after a 0, else a header and, after a NUL, the data, to which length and hash are added: what they
+/// vouch for is where a fuzzer would not come. What loads can be kept, and comes back the same.
+pub(crate) fn checkpoint(data: &[u8]) {
+    let path = temporary("checkpoints");
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir(&path).unwrap();
+    let name = "checkpoint-0000000001.safetensors";
+    let bytes = match data.split_first() {
+        Some((0, file)) => file.to_vec(),
+        _ => {
+            let mut parts = data.get(1..).unwrap_or(&[]).splitn(2, |byte| *byte == 0);
+            let [header, values] = [parts.next().unwrap_or(&[]), parts.next().unwrap_or(&[])];
+            let mut bytes = [&(header.len() as u64).to_le_bytes(), header, values].concat();
+            let mut hash = Sha256Hex::new();
+            hash.update(&bytes);
+            bytes.extend(hash.finish().as_bytes());
+            bytes
+        }
+    };
+    fs::write(path.join(name), bytes).unwrap();
+    let mut folder = Folder::open(&path).unwrap();
+    match folder.newest() {
+        Ok(found) => {
+            let Checkpoint { run, epoch, done, seconds, history, network, state, best } =
+                *found.unwrap().checkpoint;
+            assert!(epoch > 0 && history.len() == epoch - 1 && seconds >= 0.0);
+            let (hash, best_hash) = (network.sha256(), best.as_ref().map(|best| (best.0, best.1.sha256())));
+            // Whoever writes a checkpoint is its producer.
+            let run = Run { producer: PRODUCER.into(), ..run };
+            let texts = format!("{run:?} {done:?} {history:?}");
+            // Numbers that are none are for the trainer to refuse: their bits stay.
+            let bits = |state: &[StateTensor]| -> Vec<_> {
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                state.iter().map(|t| (t.name.clone(), t.shape.clone(), bits(&t.values))).collect()
+            };
+            let state_bits = bits(&state);
+            let same = Checkpoint { run, epoch, done, seconds, history, network, state, best };
+            folder.keep(2, &same).unwrap();
+            let again = *folder.newest().unwrap().unwrap().checkpoint;
+            assert_eq!((again.epoch, again.seconds.to_bits()), (epoch, seconds.to_bits()));
+            assert_eq!(format!("{:?} {:?} {:?}", again.run, again.done, again.history), texts);
+            assert_eq!(again.network.sha256(), hash);
+            assert_eq!(again.best.map(|best| (best.0, best.1.sha256())), best_hash);
+            assert_eq!(bits(&again.state), state_bits);
+        }
+        Err(error) => assert_sentence(&error, name),
+    }
+    drop(folder);
+    let _ = fs::remove_dir_all(path);
 }
 
 /// Models of Keras: a whole archive after a 0, or the bytes of the first array alone, which checksums would keep a fuzzer out

@@ -10,6 +10,11 @@ use std::process::{Command, ExitStatus};
 pub(crate) const RENAMES: &[libc::c_long] = &[libc::SYS_rename, libc::SYS_renameat, libc::SYS_renameat2];
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) const RENAMES: &[libc::c_long] = &[libc::SYS_renameat, libc::SYS_renameat2];
+/// Removing a file.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const UNLINKS: &[libc::c_long] = &[libc::SYS_unlink, libc::SYS_unlinkat];
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const UNLINKS: &[libc::c_long] = &[libc::SYS_unlinkat];
 /// Making it durable.
 pub(crate) const FSYNCS: &[libc::c_long] = &[libc::SYS_fsync, libc::SYS_fdatasync];
 
