@@ -4,7 +4,9 @@
 //! ISA that is reached by a pointer. So a rule costs its code once an ISA, not once for each shape of tile, and the ends that the
 //! common optimizers have stay as they are.
 
-use crate::table::{RuleF32, UpdateCall};
+use core::ops::Range;
+
+use crate::table::{OptimizerF32, RmsPropF32, RuleF32, UpdateCall};
 use crate::view::{MatMut, MatRef};
 
 /// States that a rule has at most.
@@ -17,6 +19,8 @@ pub(crate) struct AnyUpdate<'a> {
     pub(crate) states: [Option<MatMut<'a>>; MOST_STATES],
     /// The table's.
     pub(crate) update: unsafe fn(UpdateCall<'_>),
+    /// The table's.
+    pub(crate) rmsprop_decay: unsafe fn(RmsPropF32, u32, &mut [f32]),
 }
 
 impl AnyUpdate<'_> {
@@ -43,5 +47,20 @@ impl AnyUpdate<'_> {
         let update = self.update;
         // SAFETY: as the caller vouches.
         unsafe { update(self.call(at, w, gradient)) };
+    }
+
+    /// Steps of RMSprop without momentum whose gradients are zero, on a part of a row of its state: of another optimizer, nothing.
+    ///
+    /// # Safety
+    /// The CPU has the ISA of `rmsprop_decay`.
+    pub(crate) unsafe fn decay(&mut self, times: u32, row: usize, columns: Range<usize>) {
+        let (OptimizerF32::RmsProp(rule), [Some(v), ..]) = (self.rule.optimizer, &mut self.states) else {
+            return;
+        };
+        if let Some(v) = v.row_mut(row).and_then(|row| row.get_mut(columns)) {
+            let decay = self.rmsprop_decay;
+            // SAFETY: as the caller vouches.
+            unsafe { decay(rule, times, v) };
+        }
     }
 }

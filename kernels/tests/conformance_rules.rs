@@ -228,6 +228,87 @@ fn fused_updates_have_the_bits_of_separate_passes() {
     differences.finish();
 }
 
+/// RMSprop with clipping leaves out rows whose input is zero, and makes their decay good, to the bits of visiting all of them; what
+/// moves a weight without a gradient visits all.
+#[test]
+fn clipped_rmsprop_defers_decay_to_the_same_bits() {
+    const STEPS: usize = 6;
+    let (inputs, batch) = (9, 3);
+    let (mut ws, mut differences) = (Workspace::new(), Differences::new());
+    let plain = Rule::new(Optimizer::RmsProp(RMSPROP));
+    let extra = |momentum, centered| {
+        Optimizer::RmsPropMomentum(RmsPropMomentum { rmsprop: RMSPROP, momentum, centered })
+    };
+    for (rule, defers) in [
+        (Rule { clip_value: 0.3, ..plain }, true),
+        (Rule { clip_value: 0.0, ..plain }, true),
+        (Rule { clip_value: 0.3, gradient_scale: 0.5, ..Rule::new(Optimizer::RmsProp(OUTSIDE)) }, true),
+        (Rule { clip_value: 0.3, ..Rule::new(extra(0.0, false)) }, true),
+        (Rule { clip_value: 0.3, ..Rule::new(extra(0.5, false)) }, false),
+        (Rule { clip_value: 0.3, ..Rule::new(extra(0.0, true)) }, false),
+        (Rule { clip_value: 0.3, l2: 0.1, ..plain }, false),
+        (Rule { clip_value: 0.3, weight_decay: 0.1, ..plain }, false),
+        (Rule { gradient_scale: f64::NAN, ..plain }, false),
+        (Rule { clip_value: 0.3, ..Rule::new(Optimizer::Adam(Adam::default(), 3)) }, false),
+    ] {
+        for outputs in [10, 47, 130] {
+            let shape = (inputs, outputs);
+            let mut random = Random::new(outputs as u64);
+            let start = start(&mut random, &rule, inputs * outputs, false);
+            // Row i of X^T, an input, is zero in all steps but every (i + 1)th.
+            let steps: Vec<(Vec<f32>, Vec<f32>)> = (0..STEPS)
+                .map(|step| {
+                    let mut x = random.vec(inputs * batch);
+                    for (i, row) in x.chunks_exact_mut(batch).enumerate().filter(|(i, _)| step % (i + 1) > 0)
+                    {
+                        row.fill(if i % 2 == 0 { 0.0 } else { -0.0 });
+                    }
+                    (x, random.vec(batch * outputs))
+                })
+                .collect();
+            let mut expected = start.clone();
+            for (x, delta) in &steps {
+                let (x, delta) =
+                    (MatRef::new(x, inputs, batch).unwrap(), MatRef::new(delta, batch, outputs).unwrap());
+                let mut dw = vec![0.0; inputs * outputs];
+                let to = MatMut::new(&mut dw, inputs, outputs).unwrap();
+                reference().dense_weight_gradient(x.transposed(), delta, to, &mut ws).unwrap();
+                step(reference(), &rule, &mut expected, &dw, shape);
+            }
+            for kernels in exact_isas().into_iter().chain([reference()]) {
+                let (mut found, mut deferred) = (start.clone(), vec![0; inputs]);
+                with_views(&rule, &mut found, shape, |mut w, states| {
+                    for (x, delta) in &steps {
+                        let (x, delta) = (
+                            MatRef::new(x, inputs, batch).unwrap(),
+                            MatRef::new(delta, batch, outputs).unwrap(),
+                        );
+                        let owed = Some(&mut deferred[..]);
+                        kernels
+                            .dense_weight_update_sparse(&rule, x, delta, w.reborrow(), states, owed)
+                            .unwrap();
+                    }
+                    let owed = |i: usize| if defers { ((STEPS - 1) % (i + 1)) as u32 } else { 0 };
+                    assert_eq!(deferred, (0..inputs).map(owed).collect::<Vec<_>>(), "{rule:?}");
+                    kernels.rmsprop_settle(&settled_by(&rule), states[0].reborrow(), &mut deferred).unwrap();
+                });
+                for (expected, found) in expected.iter().zip(&found) {
+                    differences.compare(|| format!("{} {rule:?}, {outputs}", kernels.isa()), expected, found);
+                }
+            }
+        }
+    }
+    differences.finish();
+}
+
+/// The RMSprop of a rule; of another optimizer, one that is owed nothing.
+fn settled_by(rule: &Rule) -> RmsProp {
+    match rule.optimizer {
+        Optimizer::RmsProp(rmsprop) | Optimizer::RmsPropMomentum(RmsPropMomentum { rmsprop, .. }) => rmsprop,
+        _ => RMSPROP,
+    }
+}
+
 /// One weight's step as Keras writes it, in f64.
 fn step_in_f64(rule: &Rule, [w, x, y, z]: &mut [f64; 4], mut g: f64) {
     g += 2.0 * rule.l2 * *w;

@@ -205,9 +205,9 @@ impl Kernels {
         self.with_states(rule, states, |rule| self.dense_update(rule, x, delta, w, workspace))
     }
 
-    /// [`Kernels::dense_weight_update`] for a sparse input, given as X^T: inputs x batch. RMSprop with nothing before it,
-    /// without momentum and not centred, may defer as [`Kernels::dense_weight_update_rmsprop_sparse`] does; every other rule visits all rows and
-    /// leaves `deferred` as it is.
+    /// [`Kernels::dense_weight_update`] for a sparse input, given as X^T: inputs x batch. RMSprop
+    /// without momentum and not centred, with nothing but clipping before it, may defer as
+    /// [`Kernels::dense_weight_update_rmsprop_sparse`] does; every other rule visits all rows and leaves `deferred` as it is.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Length`]; [`Error::Stride`] where the rows of `delta` are not contiguous.
@@ -240,6 +240,7 @@ impl Kernels {
         self.with_states(rule, states, |rule| {
             let deferred = match &rule {
                 UpdateRule::RmsProp(rule, _) => deferred.filter(|_| may_defer(*rule)),
+                UpdateRule::Any(AnyUpdate { rule, .. }) => deferred.filter(|_| any_may_defer(rule)),
                 _ => None,
             };
             self.sparse_update(rule, x, delta, w, deferred)
@@ -263,9 +264,19 @@ impl Kernels {
             (OptimizerF32::Momentum(rule), [Some(m), ..]) if alone => run(UpdateRule::Momentum(rule, m)),
             (OptimizerF32::RmsProp(rule), [Some(v), ..]) if alone => run(UpdateRule::RmsProp(rule, v)),
             (OptimizerF32::Adam(rule), [Some(m), Some(v), _]) if alone => run(UpdateRule::Adam(rule, m, v)),
-            (_, states) => run(UpdateRule::Any(AnyUpdate { rule, states, update: self.table.update })),
+            (_, states) => {
+                let (update, rmsprop_decay) = (self.table.update, self.table.rmsprop_decay);
+                run(UpdateRule::Any(AnyUpdate { rule, states, update, rmsprop_decay }))
+            }
         }
     }
+}
+
+/// Whether a gradient of zero stays +0 up to RMSprop's step and moves no weight before it.
+fn any_may_defer(rule: &RuleF32) -> bool {
+    let OptimizerF32::RmsProp(rmsprop) = rule.optimizer else { return false };
+    let keeps_zero = rule.two_l2 == 0.0 && rule.scale >= 0.0 && rule.scale.is_finite() && rule.clip >= 0.0;
+    keeps_zero && rule.decay == 0.0 && may_defer(rmsprop)
 }
 
 fn check_states(rule: &Rule, states: &[MatMut<'_>], shape: (usize, usize)) -> Result<(), Error> {

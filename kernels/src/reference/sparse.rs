@@ -5,8 +5,9 @@ use super::optimizer;
 use super::relu::relu_of;
 use super::update;
 use crate::Sparse;
+use crate::any_update::AnyUpdate;
 use crate::gemm::{Finish, Start};
-use crate::table::{RmsPropF32, Spmm, SpmmUpdate, Step, TransposeBytes, UpdateRule};
+use crate::table::{OptimizerF32, RmsPropF32, RuleF32, Spmm, SpmmUpdate, Step, TransposeBytes, UpdateRule};
 use crate::view::{MatMut, MatRef};
 
 /// Element `(i, k)`; in CSR form zero where it is not stored.
@@ -64,15 +65,13 @@ pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
         if is_empty && matches!(rule, UpdateRule::Sgd(_)) {
             continue;
         }
-        if let (Some(deferred), UpdateRule::RmsProp(rule, v)) = (&mut deferred, &mut rule) {
+        if let Some(deferred) = &mut deferred {
             if is_empty {
                 deferred[i] = deferred[i].saturating_add(1);
                 continue;
             }
             let owed = core::mem::take(&mut deferred[i]);
-            if let Some(v) = v.row_mut(i) {
-                rmsprop_decay(*rule, owed, v);
-            }
+            decay_row(&mut rule, owed, i);
         }
         let Some(row) = w.row_mut(i) else { continue };
         for (j, w) in row.iter_mut().enumerate() {
@@ -98,6 +97,22 @@ pub(super) fn spmm_update(call: SpmmUpdate<'_>) {
                 UpdateRule::Any(any) => update::element(any, (i, j), w, gradient[0]),
             }
         }
+    }
+}
+
+/// Steps whose gradient is zero, on a row of the state of an RMSprop that may defer them.
+fn decay_row(rule: &mut UpdateRule<'_>, times: u32, i: usize) {
+    let (rule, v) = match rule {
+        UpdateRule::RmsProp(rule, v) => (*rule, Some(v)),
+        UpdateRule::Any(AnyUpdate {
+            rule: RuleF32 { optimizer: OptimizerF32::RmsProp(rule), .. },
+            states,
+            ..
+        }) => (*rule, states[0].as_mut()),
+        _ => return,
+    };
+    if let Some(v) = v.and_then(|v| v.row_mut(i)) {
+        rmsprop_decay(rule, times, v);
     }
 }
 

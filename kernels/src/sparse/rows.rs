@@ -158,17 +158,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 let mut late = Late::<S, _, NV, MASKED>::new(s, RmsPropVectors::new(s, rule), mask);
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
-                    let owed = match t.deferred.is_null() {
-                        true => 0,
-                        false => {
-                            let owed = &mut *t.deferred.add(i);
-                            if t.terms.is_empty(s, i, t.depth, look) {
-                                *owed = owed.saturating_add(u32::from(t.is_last));
-                                continue;
-                            }
-                            if t.is_last { core::mem::take(owed) } else { *owed }
-                        }
-                    };
+                    let Some(owed) = due(s, &t, i, look) else { continue };
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
                     let g = gradient_beside::<S, T, _, NV, MASKED>(s, &t, i, look, mask, &mut late);
                     late.rest(s);
@@ -231,6 +221,10 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 let mut row = [[0.0; LANES]; NV];
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
+                    let Some(owed) = due(s, &t, i, look) else { continue };
+                    if owed > 0 {
+                        (*any).decay(owed, first + i, column..column + columns);
+                    }
                     let g = gradient::<S, T, NV, MASKED>(s, &t, i, look, mask);
                     for (to, g) in row.iter_mut().zip(g) {
                         s.store(to, g);
@@ -241,6 +235,26 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 }
             }
         }
+    }
+}
+
+/// The steps with a gradient of zero that row `i`'s state owes, to be made good now; or nothing where this is one more of them.
+///
+/// # Safety
+/// As for [`rows`].
+#[inline(always)]
+unsafe fn due<S: Simd, T: Terms>(s: S, t: &UpdateRows<T>, i: usize, look: T::Look) -> Option<u32> {
+    if t.deferred.is_null() {
+        return Some(0);
+    }
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let owed = &mut *t.deferred.add(i);
+        if t.terms.is_empty(s, i, t.depth, look) {
+            *owed = owed.saturating_add(u32::from(t.is_last));
+            return None;
+        }
+        Some(if t.is_last { core::mem::take(owed) } else { *owed })
     }
 }
 
