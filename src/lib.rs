@@ -40,7 +40,6 @@ pub mod predict;
 pub mod random;
 pub mod report;
 pub mod roofline;
-mod scalar;
 pub mod schedule;
 pub mod shared;
 pub mod statistics;

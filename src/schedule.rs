@@ -3,7 +3,7 @@
 //!
 //! All in f64, by one written sequence of operations each; the step's rule rounds the rate once.
 
-use crate::scalar::{cos_pi, power};
+use mnist_fast_kernels::scalar::{cos_pi, power};
 
 /// How the learning rate goes over the steps of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

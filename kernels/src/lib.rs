@@ -44,7 +44,7 @@
 //! | distorted images | [`warp_u8`](Kernels::warp_u8) by a [`Warp`], such as a random one of a [`Distortion`] |
 //! | measuring aids | the most that the CPU can do: [`probe_fma`](Kernels::probe_fma), [`probe_read`](Kernels::probe_read), [`probe_update`](Kernels::probe_update) |
 //!
-//! Around them: [`Isa`] names and detects instruction sets, [`Workspace`] is scratch memory for products, [`split`] shares
+//! Around them: [`mod@scalar`] has functions of f64 with fixed bits, [`Isa`] names and detects instruction sets, [`Workspace`] is scratch memory for products, [`split`] shares
 //! out rows among threads, [`prefetch()`] brings memory near.
 //!
 //! # What it is not
@@ -75,7 +75,7 @@ mod generic;
 mod isa;
 mod kernels;
 pub mod reference;
-mod scalar;
+pub mod scalar;
 mod sparse;
 mod sparse_input;
 mod table;
