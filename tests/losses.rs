@@ -531,3 +531,52 @@ fn what_cannot_be_trained_is_one_sentence() {
     assert_eq!(events[0]["config"]["activation"], "tanh");
     assert!(succeeds(&["summary", model]).contains("Activation of the hidden layers: tanh"));
 }
+
+/// `eval` and the report tell the loss that training told at its end, as Keras' `evaluate` would, and the cross-entropy beside it.
+#[test]
+fn eval_tells_the_loss_that_the_model_was_trained_with() {
+    let scratch = small_mnist(1_200, 300);
+    let (folder, model) = (folder(&scratch), scratch.path("model.safetensors"));
+    let page = scratch.path("report.html");
+    let (model, report) = (model.to_str().unwrap(), page.to_str().unwrap());
+    let plain = ["--hidden", "16", "--validation", "200", "--save", model];
+    let [smoothed, penalized] = [["--label-smoothing", "0.1"], ["--l2", "0.001"]];
+    let (smoothly, squares) = ("labels smoothed by 0.1", "a penalty of 0.001 times the squared weights");
+    let binary = ["--classes", "3,8", "--loss", "binary", "--label-smoothing", "0.1"];
+    for (more, words) in [
+        (&[][..], &[][..]),
+        (&smoothed, &[smoothly]),
+        (&penalized, &[squares]),
+        (&[smoothed, penalized].concat(), &[smoothly, " and ", squares]),
+        (&binary, &[smoothly]),
+    ] {
+        let events = train(&folder, &[&plain[..], more, &["--report", report]].concat());
+        let end = events.last().unwrap();
+        let found = &json(&succeeds(&["eval", model, "--json"]))[0];
+        assert_eq!(
+            (&found["accuracy"], &found["loss"]),
+            (&end["test_accuracy"], &end["test_loss"]),
+            "{more:?}"
+        );
+        let held_out = &json(&succeeds(&["eval", model, "--json", "--split", "validation"]))[0];
+        assert_eq!(held_out["loss"], events[events.len() - 2]["val_loss"], "{more:?}");
+
+        let [loss, plain] = ["loss", "cross_entropy"].map(|name| found[name].as_f64().unwrap());
+        assert_eq!(loss == plain, words.is_empty(), "{loss} and {plain} of {more:?}");
+        let (text, html) = (succeeds(&["eval", model]), std::fs::read_to_string(&page).unwrap());
+        for told in [text, html] {
+            assert!(told.contains(&format!("{loss:.4}")), "{told}");
+            assert!(words.iter().all(|words| told.contains(words)), "{told}");
+            let both =
+                told.contains(&format!("cross-entropy {plain:.4}")) && told.contains("as trained, with ");
+            assert_eq!(both, !words.is_empty(), "{told}");
+        }
+    }
+    let mut bytes = std::fs::read(model).unwrap();
+    let record = br#"label_smoothing\":0.1"#;
+    let at = bytes.windows(record.len()).position(|part| part == record).unwrap();
+    bytes[at + record.len() - 3] = b'7';
+    std::fs::write(model, bytes).unwrap();
+    let error = fails(1, &["eval", model]);
+    assert!(error.contains("label_smoothing of 7.1") && error.contains("train it again"), "{error}");
+}

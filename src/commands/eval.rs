@@ -70,7 +70,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         )));
     }
 
-    let found = options.predictor(&model.network, examples.len())?.evaluate(examples)?;
+    let objective = model::objective(&model, path)?;
+    let found = options.predictor(&model.network, examples.len())?.evaluate_as(examples, objective)?;
     let confusion = Confusion::new(model.network.classes(), examples.labels, &found.classes);
     let worst = worst(examples.labels, &found, mistakes);
     let mut wrote = None;
@@ -144,16 +145,20 @@ fn only(classes: &Classes) -> String {
 fn head(what: String, found: &Evaluation) -> Vec<String> {
     let metrics = &found.metrics;
     let (low, high) = metrics.accuracy_ci95();
+    let trained = found.objective.describe();
+    let trained =
+        trained.map(|how| format!(", as trained, {how}; cross-entropy {:.4}", found.cross_entropy()));
     vec![
         what,
         format!(
-            "accuracy {:.2} % (95 % interval {:.2} to {:.2}), {} right and {} wrong; loss {:.4}",
+            "accuracy {:.2} % (95 % interval {:.2} to {:.2}), {} right and {} wrong; loss {:.4}{}",
             100.0 * metrics.accuracy(),
             100.0 * low,
             100.0 * high,
             thousands(metrics.correct),
             thousands(metrics.count - metrics.correct),
-            metrics.loss()
+            metrics.loss(),
+            trained.unwrap_or_default()
         ),
         String::new(),
     ]
@@ -246,6 +251,7 @@ fn json_line(
         .with("split", split)
         .with("images", metrics.count)
         .with("loss", metrics.loss())
+        .with("cross_entropy", found.cross_entropy())
         .with("accuracy", metrics.accuracy())
         .with("accuracy_ci95", vec![low, high])
         .with_objects("classes", (0..confusion.classes()).map(class))

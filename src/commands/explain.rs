@@ -133,7 +133,7 @@ impl Explained<'_> {
                 "label smoothing: Szegedy et al. 2016; Keras' label_smoothing, PyTorch's for several classes",
             );
             sources.push(
-                "validation and test loss are of smoothed labels too, as in Keras; those of eval are not",
+                "validation and test loss are of smoothed labels too, as in Keras, and so is that of eval",
             );
         }
         with_sources(lines, &sources)

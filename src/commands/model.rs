@@ -10,10 +10,11 @@ use mnist_fast::dataset::{self, Access, Chosen, Dataset};
 use mnist_fast::model_file::Model;
 use mnist_fast::network::Network;
 use mnist_fast::picture;
-use mnist_fast::predict::{Predictor, Settings};
+use mnist_fast::predict::{Objective, Predictor, Settings};
 use mnist_fast::report::Names;
 use mnist_fast::train::Examples;
 use mnist_fast::{Error, Result};
+use mnist_fast_kernels::LabelSmoothing;
 use serde_json::Value;
 
 use super::data;
@@ -243,6 +244,23 @@ fn chosen(model: &Model, path: &Path) -> Result<Option<(Chosen, usize)>> {
             "{} says that it was trained on some classes, but its record of them does not fit its {} classes; train it again",
             path.display(),
             model.network.classes()
+        ))
+    })
+}
+
+/// What the model was trained to make small, as far as its record says; then `eval` tells the loss that `train` told.
+pub(crate) fn objective(model: &Model, path: &Path) -> Result<Objective> {
+    let number = |key| {
+        let value = model.training.as_ref().and_then(|training| training.get(key));
+        let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(0.0) };
+        value.as_f64().filter(|number| number.is_finite() && *number >= 0.0).ok_or((key, value.to_string()))
+    };
+    let smoothing = number("label_smoothing")
+        .and_then(|rate| LabelSmoothing::new(rate).ok_or(("label_smoothing", rate.to_string())));
+    smoothing.and_then(|smoothing| Ok(Objective { smoothing, l2: number("l2")? })).map_err(|(key, value)| {
+        Error::failed(format!(
+            "{} says that it was trained with a {key} of {value}, which is no number that train takes; train it again",
+            path.display()
         ))
     })
 }

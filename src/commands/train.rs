@@ -13,7 +13,7 @@ use mnist_fast::loss::Loss;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
-use mnist_fast::predict::{self, Predictor};
+use mnist_fast::predict::{self, Objective, Predictor};
 use mnist_fast::report::Names;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Settings, Trainer};
@@ -342,7 +342,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let found = asked.filter(|_| outputs.report()).map(|(split, picked)| {
         let settings =
             predict::Settings { kernels: plan.engine.kernels, threads, sparse: plan.engine.sparse };
-        Ok((split, picked, Predictor::new(trainer.network(), settings)?.evaluate(picked.examples())?))
+        let objective = Objective { smoothing: plan.smoothing, l2: plan.moves.regularization.l2 };
+        let mut predictor = Predictor::new(trainer.network(), settings)?;
+        Ok((split, picked, predictor.evaluate_as(picked.examples(), objective)?))
     });
     let names = Names {
         labels: chosen.as_ref().map(Chosen::labels),

@@ -52,7 +52,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::network::Network;
 use crate::team::Team;
-pub use evaluate::Evaluation;
+pub use evaluate::{Evaluation, Objective};
 use results::Results;
 use room::{Prepared, Room, Way};
 

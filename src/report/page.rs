@@ -109,7 +109,15 @@ impl Page<'_> {
                 &format!("{:.2} %", 100.0 * metrics.accuracy()),
                 &[&interval, &right],
             );
-            card(page, &format!("Loss, {split}"), &format!("{:.4}", metrics.loss()), &["mean cross-entropy"]);
+            let name = format!("Loss, {split}");
+            let loss = format!("{:.4}", metrics.loss());
+            match found.objective.describe() {
+                None => card(page, &name, &loss, &["mean cross-entropy"]),
+                Some(how) => {
+                    let plain = format!("cross-entropy {:.4}", found.cross_entropy());
+                    card(page, &name, &loss, &[&format!("as trained, {how}"), &plain]);
+                }
+            }
         }
         if let Some(best) = curves::best(self.history) {
             let epoch = &self.history[best - 1];
