@@ -21,17 +21,18 @@ fn pair(from: &[u8], rows: usize, columns: usize, pairs: &mut [u16]) -> [i32; 2]
         // Vectors that reach beyond the row are overwritten by the next one.
         let to = &mut pairs[row * pitch..];
         to[0] = 0;
-        let mut any = 0;
+        let mut any = [0; LANES];
         for start in (0..columns).step_by(LANES) {
             let upper = if row == 0 { [0; LANES] } else { bytes(from, (row - 1) * columns + start) };
             let lower = if row == rows { [0; LANES] } else { bytes(from, row * columns + start) };
-            any |= u128::from_ne_bytes(lower);
             // By references: arrays that are iterated by value are not made vectors.
-            for ((to, upper), lower) in to[1 + start..][..LANES].iter_mut().zip(&upper).zip(&lower) {
+            let vectors = to[1 + start..][..LANES].iter_mut().zip(&mut any).zip(&upper).zip(&lower);
+            for (((to, any), upper), lower) in vectors {
                 *to = u16::from(*upper) | u16::from(*lower) << 8;
+                *any |= *lower;
             }
         }
-        if any != 0 {
+        if any != [0; LANES] {
             filled = [filled[0].min(row as i32), row as i32];
         }
     }
