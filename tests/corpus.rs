@@ -9,9 +9,10 @@ mod bodies;
 #[test]
 fn the_corpora_hold() {
     type Target = (&'static str, fn(&[u8]));
-    let targets: [Target; 9] = [
+    let targets: [Target; 11] = [
         ("args", bodies::args),
         ("checkpoint", bodies::checkpoint),
+        ("classes", bodies::classes),
         ("gemm", bodies::gemm),
         ("gz", bodies::gz),
         ("idx", bodies::idx),
@@ -19,6 +20,7 @@ fn the_corpora_hold() {
         ("model", bodies::model),
         ("npz", bodies::npz),
         ("picture", bodies::picture),
+        ("stamp", bodies::stamp),
     ];
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     assert_eq!(fs::read_dir(&corpus).unwrap().count(), targets.len());

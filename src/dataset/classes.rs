@@ -126,16 +126,25 @@ fn read_file(path: PathBuf) -> Result<Named> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(wrong(&format!("is longer than {MAX_BYTES} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?;
+    let names = parse(&bytes).map_err(|what| wrong(&what))?;
+    Ok(Named { names, source: Source::File(path) })
+}
+
+/// The names in a file of these bytes; or what is wrong with it.
+///
+/// # Errors
+/// Where it is no list of 2 to 256 printable names.
+pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
+    let text = str::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
     // Windows editors begin UTF-8 files with a byte order mark.
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
 
     let names: Vec<String> = text.trim_end().lines().map(|line| line.trim().to_owned()).collect();
     if let Some(line) = names.iter().position(|name| name.is_empty() || name.contains(char::is_control)) {
-        return Err(wrong(&format!("has no printable name in line {}", line + 1)));
+        return Err(format!("has no printable name in line {}", line + 1));
     }
     if !(2..=MAX).contains(&names.len()) {
-        return Err(wrong(&format!("names {} classes, expected 2 to {MAX}", names.len())));
+        return Err(format!("names {} classes, expected 2 to {MAX}", names.len()));
     }
-    Ok(Named { names, source: Source::File(path) })
+    Ok(names)
 }

@@ -12,7 +12,7 @@
 mod bundled;
 mod cache;
 mod chosen;
-mod classes;
+pub mod classes;
 #[cfg(unix)]
 mod fault;
 mod file;
@@ -22,7 +22,7 @@ pub mod known;
 pub(crate) mod map;
 mod published;
 mod split;
-mod stamp;
+pub mod stamp;
 mod store;
 mod verify;
 

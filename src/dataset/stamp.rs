@@ -22,7 +22,10 @@ const MAX_BYTES: u64 = 256;
 /// Whether `file` has the hash `expected`, or without one, the hash of the stamp at `stamp`.
 ///
 /// The stamp answers if it fits the file; otherwise the file is hashed, and stamped if it is right.
-pub(super) fn verify(mut file: &File, stamp: &Path, expected: Option<&str>) -> io::Result<bool> {
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn verify(mut file: &File, stamp: &Path, expected: Option<&str>) -> io::Result<bool> {
     let metadata = file.metadata()?;
     // A stamp is about 110 bytes; one that cannot be read or is something else does not vouch for anything.
     let line = map::open_regular(stamp)

@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
 use mnist_fast::args::{Args, Opt};
 use mnist_fast::checkpoint::{Checkpoint, Folder, PRODUCER, Run, StateTensor};
 use mnist_fast::dataset::gz::{self, Failure, Unpacked};
-use mnist_fast::hash::Sha256Hex;
+use mnist_fast::dataset::{classes, stamp};
+use mnist_fast::hash::{Sha256Hex, sha256_hex};
 use mnist_fast::idx::Header;
 use mnist_fast::input::{self, Input};
 use mnist_fast::npz::zip;
@@ -63,6 +65,53 @@ pub(crate) fn gz(data: &[u8]) {
         Err(Failure::Packed(error)) => assert_sentence(&error, "x.gz"),
         Err(Failure::Write(error)) => panic!("a vector was full: {error}"),
     }
+}
+
+/// Lists of class names: what is taken is shown as it is, a line each, and read again it is the same.
+pub(crate) fn classes(data: &[u8]) {
+    match classes::parse(data) {
+        Ok(names) => {
+            assert!((2..=256).contains(&names.len()));
+            assert!(names.iter().all(|name| !name.is_empty() && name.trim() == name));
+            assert!(names.iter().all(|name| !name.contains(char::is_control)));
+            assert_eq!(classes::parse(names.join("\r\n").as_bytes()).as_ref(), Ok(&names));
+        }
+        Err(what) => assert!(!what.contains('\n') && (8..100).contains(&what.len()), "{what}"),
+    }
+}
+
+/// Stamps, in which `L`, `M` and `H` after a 1 stand for the file's length, its time of modification and its hash: none vouches
+/// for another hash than the one it has, and a file that has the right one needs none.
+pub(crate) fn stamp(data: &[u8]) {
+    let (path, at) = (temporary("stamped"), temporary("stamped.stamp"));
+    fs::write(&path, "what is stamped").unwrap();
+    let file = fs::File::open(&path).unwrap();
+    let hash = sha256_hex(b"what is stamped");
+    let modified = file.metadata().unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let line = |hash: &str| format!("mnist-fast-stamp 1 15 {} {hash}\n", modified.as_nanos());
+    let text = match data.split_first() {
+        Some((1, text)) => {
+            let words =
+                [(b'L', "15".to_owned()), (b'M', modified.as_nanos().to_string()), (b'H', hash.clone())];
+            let word =
+                |byte: &u8| words.iter().find(|(sign, _)| sign == byte).map(|(_, word)| word.as_bytes());
+            text.iter().flat_map(|byte| word(byte).unwrap_or(std::slice::from_ref(byte))).copied().collect()
+        }
+        _ => data.get(1..).unwrap_or(&[]).to_vec(),
+    };
+    let put = || fs::write(&at, &text).unwrap();
+    let other = sha256_hex(b"something else");
+    put();
+    assert_eq!(stamp::verify(&file, &at, Some(&other)).unwrap(), text == line(&other).as_bytes());
+    put();
+    let vouched = stamp::verify(&file, &at, None).unwrap();
+    let word = String::from_utf8_lossy(&text).split_whitespace().nth(4).unwrap_or_default().to_owned();
+    assert!(!vouched || word == hash || text == line(&word).as_bytes());
+    put();
+    assert!(stamp::verify(&file, &at, Some(&hash)).unwrap());
+    assert_eq!(fs::read_to_string(&at).unwrap(), line(&hash), "it is stamped now");
+    let _ = fs::remove_file(path);
+    let _ = fs::remove_file(at);
 }
 
 /// Model files: what loads is finite and can be saved again.

@@ -1,0 +1,9 @@
+//! See `stamp` in bodies.rs.
+
+#![no_main]
+
+#[path = "../bodies.rs"]
+#[allow(dead_code)]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::stamp(data));
