@@ -195,6 +195,21 @@ fn numbers_that_go_wrong() {
             .contains("in epoch 1, step 2, at learning rate 1e30; try a smaller --lr")
     );
     assert!(explodes(&[]).contains("after epoch 1, step 1, at learning rate 1e30; try a smaller --lr"));
+    // What is to blame is named.
+    let sgd = &["--optimizer", "sgd", "--epochs", "999", "--batch-size", "8", "--quiet"][..];
+    for (more, part) in [
+        (&["--l2", "1e5"][..], "try a smaller --l2 or --lr"),
+        (&["--weight-decay", "1e5"], "try a smaller --weight-decay or --lr"),
+    ] {
+        let error = refused(1, &[sgd, more].concat());
+        assert!(error.contains(part), "{error}");
+    }
+    let init = scratch.path("large.safetensors");
+    let mut network = Network::zeros(&[16, 5]).unwrap();
+    network.layers_mut()[0].set(&[3e38; 80], &[0.0; 5]).unwrap();
+    model_file::save(&init, &Model { network, class_names: None, training: None }).unwrap();
+    let error = refused(1, &["--init", init.to_str().unwrap(), "--quiet"]);
+    assert!(error.contains("in epoch 1, step 1,") && error.contains("give another --init"), "{error}");
     for lr in ["nan", "inf", "-inf", "1e39", "-1", "0x1", ""] {
         assert!(refused(2, &["--lr", lr]).contains("--lr"), "{lr}");
     }
@@ -223,7 +238,8 @@ fn numbers_that_go_wrong() {
     for more in [
         &["--batch-size", "18446744073709551615"][..],
         &["--seed", "18446744073709551615"],
-        &["--lr", "1e-300"],
+        &["--lr", "1e-40"],
+        &["--l2", "1e18"],
         &["--lr", "0"],
         &["--hidden", "10000"],
         &["--threads", "1024", "--batch-size", "3"],

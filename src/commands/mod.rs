@@ -18,6 +18,7 @@ mod log;
 mod matrix;
 mod model;
 mod network;
+mod numbers;
 mod optimizer;
 mod outputs;
 mod predict;

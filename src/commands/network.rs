@@ -10,6 +10,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::LabelSmoothing;
 use serde_json::Value;
 
+use super::numbers::{BELOW_ONE, below_one};
 use crate::args::{Args, Opt};
 use crate::output;
 
@@ -46,17 +47,15 @@ pub(crate) const LABEL_SMOOTHING: Opt = Opt {
 
 /// Reads `--label-smoothing`.
 pub(crate) fn parse_label_smoothing(args: &mut Args) -> Result<LabelSmoothing> {
-    let rate = |text: &str| text.parse().ok().filter(|rate| *rate < 1.0).and_then(LabelSmoothing::new);
-    let rate = args.parse(LABEL_SMOOTHING.name, "a share from 0 to below 1", rate)?;
+    let rate = |text: &str| below_one(text).and_then(LabelSmoothing::new);
+    let rate = args.parse(LABEL_SMOOTHING.name, BELOW_ONE, rate)?;
     Ok(rate.unwrap_or_default())
 }
 
 /// Reads `--dropout`: a rate for all hidden layers or one for each.
 pub(crate) fn parse_dropout(args: &mut Args) -> Result<Option<Vec<f64>>> {
-    let rate = |text: &str| text.trim().parse().ok().filter(|rate: &f64| (0.0..1.0).contains(rate));
-    args.parse("--dropout", "a rate from 0 to below 1, or one for each hidden layer, by commas", |text| {
-        text.split(',').map(rate).collect()
-    })
+    let expected = format!("{BELOW_ONE}; or one for each hidden layer, by commas");
+    args.parse("--dropout", &expected, |text| text.split(',').map(|rate| below_one(rate.trim())).collect())
 }
 
 /// A rate for each of `hidden` layers.

@@ -4,6 +4,7 @@ use mnist_fast::train::{Clip, Optimizer, Regularization};
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Adam, AdamW, Epsilon, Momentum, RmsProp, RmsPropMomentum, Sgd};
 
+use super::numbers::{ABOVE_ZERO, BELOW_ONE, NOT_NEGATIVE, above_zero, below_one, not_negative};
 use crate::args::{Args, Opt};
 use crate::output::JsonLine;
 
@@ -112,16 +113,16 @@ impl Choice {
         let Switches { nesterov, centered } = switches;
         let name = args.parse(OPTIMIZER.name, "rmsprop, sgd, adam or adamw", Name::parse)?;
         let name = name.unwrap_or(Name::RmsProp);
-        let momentum = args.parse(MOMENTUM.name, "a number from 0 to below 1", below_one)?;
-        let rho = args.parse(RHO.name, "a number from 0 to below 1", below_one)?;
-        let epsilon = args.parse(EPSILON.name, "a number above 0", above_zero)?;
+        let momentum = args.parse(MOMENTUM.name, BELOW_ONE, below_one)?;
+        let rho = args.parse(RHO.name, BELOW_ONE, below_one)?;
+        let epsilon = args.parse(EPSILON.name, ABOVE_ZERO, above_zero)?;
         let epsilon_at = args.parse(EPSILON_AT.name, "inside or outside", |text| match text {
             "inside" => Some(Epsilon::InsideRoot),
             "outside" => Some(Epsilon::OutsideRoot),
             _ => None,
         })?;
-        let beta_1 = args.parse(BETA_1.name, "a number from 0 to below 1", below_one)?;
-        let beta_2 = args.parse(BETA_2.name, "a number from 0 to below 1", below_one)?;
+        let beta_1 = args.parse(BETA_1.name, BELOW_ONE, below_one)?;
+        let beta_2 = args.parse(BETA_2.name, BELOW_ONE, below_one)?;
         for (option, given, whose, has) in [
             (MOMENTUM, momentum.is_some(), "sgd and rmsprop", [Name::Sgd, Name::RmsProp]),
             (NESTEROV, nesterov, "sgd", [Name::Sgd; 2]),
@@ -174,7 +175,7 @@ impl Choice {
                 })
             }
         };
-        let lr = args.parse(LR.name, "a finite number, 0 or more and at most 3.4e38", not_negative)?;
+        let lr = args.parse(LR.name, NOT_NEGATIVE, not_negative)?;
         let decoupled = name == Name::AdamW;
         Ok(Choice {
             optimizer: lr.map_or(optimizer, |lr| optimizer.with_learning_rate(lr)),
@@ -220,13 +221,17 @@ impl Choice {
     }
 }
 
+const L2_MAX: f64 = 1e18;
+
 fn regularization(args: &mut Args, decoupled: bool) -> Result<Regularization> {
-    let expected = "a finite number, 0 or more and at most 3.4e38";
-    let l2 = args.parse(L2.name, expected, not_negative)?.unwrap_or(0.0);
-    let weight_decay = args.parse(WEIGHT_DECAY.name, expected, not_negative)?;
+    // A penalty's gradient is 2 X w: beyond this, its square is no number that f32 has, and an optimizer's mean of squares infinite.
+    let expected = "a finite number, 0 or more and at most 1e18, and not so small that f32 makes it 0";
+    let penalty = |text: &str| not_negative(text).filter(|l2| *l2 <= L2_MAX);
+    let l2 = args.parse(L2.name, expected, penalty)?.unwrap_or(0.0);
+    let weight_decay = args.parse(WEIGHT_DECAY.name, NOT_NEGATIVE, not_negative)?;
     let default = if decoupled { AdamW::default().weight_decay } else { 0.0 };
-    let value = args.parse(CLIP_VALUE.name, "a number above 0", above_zero)?;
-    let norm = args.parse(CLIP_NORM.name, "a number above 0", above_zero)?;
+    let value = args.parse(CLIP_VALUE.name, ABOVE_ZERO, above_zero)?;
+    let norm = args.parse(CLIP_NORM.name, ABOVE_ZERO, above_zero)?;
     let clip = match (value, norm) {
         (Some(_), Some(_)) => {
             return Err(Error::usage(
@@ -238,22 +243,4 @@ fn regularization(args: &mut Args, decoupled: bool) -> Result<Regularization> {
         (None, None) => Clip::None,
     };
     Ok(Regularization { l2, weight_decay: weight_decay.unwrap_or(default), clip })
-}
-
-/// A number that f32 has, too.
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|x: &f64| (*x as f32).is_finite())
-}
-
-fn not_negative(text: &str) -> Option<f64> {
-    number(text).filter(|x| *x >= 0.0)
-}
-
-fn above_zero(text: &str) -> Option<f64> {
-    number(text).filter(|x| *x as f32 > 0.0)
-}
-
-/// From 0 to below 1, in f32 as well.
-fn below_one(text: &str) -> Option<f64> {
-    number(text).filter(|x| *x >= 0.0 && (*x as f32) < 1.0)
 }

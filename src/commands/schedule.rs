@@ -73,7 +73,7 @@ impl Asked {
     pub(crate) fn parse(args: &mut Args) -> Result<Self> {
         let span = "a whole number of epochs, 1 or more, or of steps, as in 100steps";
         let rate = |text: &str| text.parse().ok().filter(|x: &f64| (*x as f32).is_finite() && *x >= 0.0);
-        let number = "a finite number, 0 or more";
+        let number = "a finite number, 0 or more and at most 3.4e38";
         let name = args.parse(SCHEDULE.name, "constant, step, cosine or one-cycle", Name::parse)?;
         let asked = Asked {
             name: name.unwrap_or(Name::Constant),

@@ -510,9 +510,10 @@ impl Plan {
             return Ok(metrics);
         }
         Err(Error::failed(format!(
-            "the loss is {} after epoch {epoch}, step {step}, at learning rate {:?}; try a smaller --lr",
+            "the loss is {} after epoch {epoch}, step {step}, at learning rate {:?}; {}",
             metrics.loss(),
-            trainer.learning_rate()
+            trainer.learning_rate(),
+            trainer.remedy(true)
         )))
     }
 

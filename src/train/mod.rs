@@ -292,6 +292,19 @@ impl Trainer {
         self.schedule.rate(self.settings.optimizer.learning_rate(), self.iteration.saturating_sub(1))
     }
 
+    /// What is likely to help where the loss is no number; `moved` says whether a step has moved the weights before.
+    pub fn remedy(&self, moved: bool) -> &'static str {
+        let Regularization { l2, weight_decay, .. } = self.regularization;
+        let rate = self.learning_rate();
+        match () {
+            () if !moved || rate == 0.0 => "it started from weights that are too large: give another --init",
+            // A step takes more than the whole weight away.
+            () if rate * weight_decay > 1.0 => "try a smaller --weight-decay or --lr",
+            () if l2 > 1.0 => "try a smaller --l2 or --lr",
+            () => "try a smaller --lr",
+        }
+    }
+
     /// The same with dropout after each hidden layer: a rate for each, from 0 to below 1.
     ///
     /// # Errors
@@ -405,10 +418,11 @@ impl Trainer {
             done.sums.add(&batch);
             if !batch.loss_sum.is_finite() {
                 result = Err(Error::failed(format!(
-                    "the loss became {} in epoch {epoch}, step {}, at learning rate {:?}; try a smaller --lr",
+                    "the loss became {} in epoch {epoch}, step {}, at learning rate {:?}; {}",
                     batch.loss(),
                     done.steps,
-                    self.learning_rate()
+                    self.learning_rate(),
+                    self.remedy(self.iteration > 1)
                 )));
                 break;
             }
