@@ -5,6 +5,7 @@ use mnist_fast_kernels::{self as kernels, Kernels, MatMut, MatRef, Workspace};
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::hash::Sha256Hex;
+use crate::little_endian;
 use crate::memory;
 use crate::random;
 use crate::shared::{SharedBuffer, SharedMatrix};
@@ -218,7 +219,7 @@ impl Network {
             let rows = (0..layer.inputs()).map(|input| layer.weight_row(input)).chain([layer.biases()]);
             for row in rows {
                 bytes.clear();
-                bytes.extend(row.iter().flat_map(|x| (x + 0.0).to_le_bytes()));
+                little_endian::append(&mut bytes, row.iter(), |x: f32| (x + 0.0).to_le_bytes());
                 hash.update(&bytes);
             }
         }

@@ -126,6 +126,7 @@ fn layout() {
     let path = scratch.path("model.safetensors");
     let mut network = Network::zeros(&[2, 3]).unwrap();
     network.layers_mut()[0].set(&[1.0, 2.0, 3.0, 4.0, 5.0, -0.0], &[7.0, 8.0, 9.0]).unwrap();
+    let sha256 = network.sha256();
     save(&path, &Model { network, class_names: None, training: Some(json!({})) }).unwrap();
 
     let bytes = fs::read(&path).unwrap();
@@ -133,7 +134,7 @@ fn layout() {
     assert_eq!(len % 8, 0);
     let version = env!("CARGO_PKG_VERSION");
     let expected = format!(
-        r#"{{"__metadata__":{{"activation":"relu","architecture":"2-3","mnist_fast_format":"1","normalization":"pixels / 255","producer":"mnist-fast {version}","training":"{{}}"}},"0.weight":{{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}},"0.bias":{{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}}}"#
+        r#"{{"__metadata__":{{"activation":"relu","architecture":"2-3","mnist_fast_format":"1","normalization":"pixels / 255","producer":"mnist-fast {version}","training":"{{}}","weights_sha256":"{sha256}"}},"0.weight":{{"dtype":"F32","shape":[3,2],"data_offsets":[0,24]}},"0.bias":{{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}}}"#
     );
     assert_eq!(str::from_utf8(&bytes[8..8 + len]).unwrap().trim_end_matches(' '), expected);
     let floats = [1.0f32, 4.0, 2.0, 5.0, 3.0, 0.0, 7.0, 8.0, 9.0];
@@ -433,6 +434,34 @@ fn parameters_that_are_not_finite() {
 fn refused_metadata(key: &str, text: &str, parts: &[&str]) {
     let metadata = json!({ key: text }).to_string();
     refused_with(r#"{"format":"pt"}"#, &metadata, parts);
+}
+
+/// Every bit of every weight counts; a file that is edited on purpose drops the key.
+#[test]
+fn weights_other_than_those_that_were_saved() {
+    let scratch = Scratch::new();
+    let (saved, path) = (load_bytes(&file(HEADER, &data())), scratch.path("model.safetensors"));
+    save(&path, &saved).unwrap();
+    let good = fs::read(&path).unwrap();
+    for at in [1, 4, 30, data().len()] {
+        let mut bytes = good.clone();
+        let at = bytes.len() - at;
+        bytes[at] ^= 1;
+        let (was, key) = (saved.network.sha256(), "weights_sha256");
+        let fix = "leave weights_sha256 out of its metadata";
+        refused(&bytes, &["has other weights than those that it was saved with: their SHA-256 is", fix]);
+        let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header = str::from_utf8(&bytes[8..8 + header_len]).unwrap();
+        let header = header.replace(&format!(",\"{key}\":\"{was}\""), "");
+        assert_eq!(header.len() + 84, header_len);
+        assert_ne!(load_bytes(&file(&header, &bytes[8 + header_len..])).network.sha256(), was);
+    }
+}
+
+#[test]
+fn another_hash() {
+    let parts = ["has other weights than", "not what weights_sha256 says; copy or save it again"];
+    refused_metadata("weights_sha256", "none", &parts);
 }
 
 #[test]

@@ -208,6 +208,7 @@ fn layout() {
     let path = scratch.path("weights.npz");
     let mut network = Network::zeros(&[2, 3]).unwrap();
     network.layers_mut()[0].set(&[1.0, 2.0, 3.0, 4.0, 5.0, -0.0], &[7.0, 8.0, 9.0]).unwrap();
+    let sha256 = network.sha256();
     model_file::save(&path, &Model { network, class_names: None, training: None }).unwrap();
     let weights = npy("<f4", "False", "(2, 3)", &floats([1.0, 2.0, 3.0, 4.0, 5.0, 0.0]));
     let members = [
@@ -215,7 +216,7 @@ fn layout() {
         stored("arr_1.npy", &npy("<f4", "False", "(3,)", &floats([7.0, 8.0, 9.0]))),
     ];
     let comment = format!(
-        r#"{{"activation":"relu","architecture":"2-3","mnist_fast_format":"1","normalization":"pixels / 255","producer":"mnist-fast {}"}}"#,
+        r#"{{"activation":"relu","architecture":"2-3","mnist_fast_format":"1","normalization":"pixels / 255","producer":"mnist-fast {}","weights_sha256":"{sha256}"}}"#,
         env!("CARGO_PKG_VERSION")
     );
     // Ours without the extra fields, and with a date: the first that there is.

@@ -7,9 +7,13 @@ use serde_json::{Map, Value};
 use super::Model;
 use super::safetensors::{Checked, Signs, short};
 use crate::activation::Activation;
+use crate::network::Network;
 
 const NORMALIZATION: &str = "pixels / 255";
 const FORMAT: &str = "1";
+
+/// Names the SHA-256 of the weights, as `train` prints it.
+const WEIGHTS_SHA256: &str = "weights_sha256";
 
 /// Activations, class names and training configuration, as they were read.
 pub(super) struct Described {
@@ -17,6 +21,22 @@ pub(super) struct Described {
     pub(super) activations: Option<Vec<Activation>>,
     pub(super) class_names: Option<Vec<String>>,
     pub(super) training: Option<Value>,
+    /// What the weights hash to, where the file says so.
+    weights_sha256: Option<String>,
+}
+
+impl Described {
+    /// Holds the weights against the hash that was stored with them; or says that they are others.
+    pub(super) fn check_weights(&self, network: &Network) -> Checked<()> {
+        let Some(stored) = &self.weights_sha256 else { return Ok(()) };
+        match network.sha256() {
+            found if *stored != found => Err(format!(
+                "has other weights than those that it was saved with: their SHA-256 is {found}, and not what {WEIGHTS_SHA256} \
+                 says; copy or save it again, or, if they were changed on purpose, leave {WEIGHTS_SHA256} out of its metadata"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The texts for a model.
@@ -29,6 +49,7 @@ pub(super) fn texts(model: &Model) -> BTreeMap<&'static str, String> {
         ("mnist_fast_format", FORMAT.into()),
         ("normalization", NORMALIZATION.into()),
         ("producer", concat!("mnist-fast ", env!("CARGO_PKG_VERSION")).into()),
+        (WEIGHTS_SHA256, network.sha256()),
     ]);
     texts.extend(class_names.clone().map(|names| ("class_names", Value::from(names).to_string())));
     texts.extend(training.as_ref().map(|training| ("training", training.to_string())));
@@ -97,5 +118,10 @@ pub(super) fn parse(texts: &BTreeMap<String, String>, sizes: &[usize]) -> Checke
             )
         })
     });
-    Ok(Described { activations, class_names: class_names.transpose()?, training: training.transpose()? })
+    Ok(Described {
+        activations,
+        class_names: class_names.transpose()?,
+        training: training.transpose()?,
+        weights_sha256: get(WEIGHTS_SHA256).map(str::to_owned),
+    })
 }

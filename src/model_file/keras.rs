@@ -60,7 +60,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded> {
     let texts = texts(file.comment()).map_err(wrong)?;
     let described = described::parse(&texts, &sizes(&places)).map_err(wrong)?;
     let network = network(&file, &places)?;
-    Loaded::new(network, described)
+    Loaded::new(path, network, described)
 }
 
 impl Stored for Reader {

@@ -2,8 +2,9 @@
 //!
 //! `torch.rs` and `keras.rs` say how the layers lie in each. Beside the weights stand texts by key, in the `__metadata__` of
 //! safetensors or the comment of the npz archive: architecture, activation, normalization, class_names and training
-//! (JSON), mnist_fast_format, producer; each may be absent, as in a file from PyTorch or Keras. `activation` is as the
-//! option of that name: `relu`, `leaky-relu:0.2`, ..., or one for each hidden layer, by commas.
+//! (JSON), mnist_fast_format, producer, weights_sha256; each may be absent, as in a file from PyTorch or Keras. `activation` is
+//! as the option of that name: `relu`, `leaky-relu:0.2`, ..., or one for each hidden layer, by commas. `weights_sha256` is what
+//! `train` prints, and what the weights of a file that has it must hash to: a changed bit is noticed.
 //!
 //! The same model gives the same bytes. A file that loads holds finite parameters of one network and nothing else.
 
@@ -49,8 +50,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    fn new(network: Network, described: Described) -> Result<Self> {
-        let Described { activations, class_names, training } = described;
+    fn new(path: &Path, network: Network, described: Described) -> Result<Self> {
+        described
+            .check_weights(&network)
+            .map_err(|what| Error::failed(format!("{} {what}", path.display())))?;
+        let Described { activations, class_names, training, .. } = described;
         let says_activations = activations.is_some();
         let network = network.with_activations(&activations.unwrap_or(vec![Activation::Relu]))?;
         Ok(Loaded { model: Model { network, class_names, training }, says_activations })

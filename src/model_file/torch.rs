@@ -61,7 +61,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded> {
     let places = places(file.tensors()).map_err(wrong)?;
     let described = described::parse(file.metadata(), &sizes(&places)).map_err(wrong)?;
     let network = network(&file, &places)?;
-    Loaded::new(network, described)
+    Loaded::new(path, network, described)
 }
 
 impl Stored for Reader {
