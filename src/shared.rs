@@ -115,6 +115,13 @@ impl SharedMatrix {
         self.buffer.part(start..start + self.columns)
     }
 
+    /// All rows, one after the other.
+    pub fn to_vec(&self) -> Vec<f32> {
+        let mut all = Vec::with_capacity(self.rows * self.columns);
+        (0..self.rows).for_each(|row| all.extend_from_slice(self.row(row)));
+        all
+    }
+
     /// One row, to write: the borrow proves that nobody else is there.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let (start, columns) = (row * self.stride(), self.columns);

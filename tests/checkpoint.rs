@@ -10,11 +10,14 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use mnist_fast::activation::Activation;
 use mnist_fast::checkpoint::{Checkpoint, Folder};
 use mnist_fast::dataset::Dataset;
+use mnist_fast::hash::sha256_hex;
 use mnist_fast::history::Epoch;
 use mnist_fast::model_file::{self, Model, safetensors};
 use mnist_fast::network::Network;
@@ -115,7 +118,7 @@ fn after(steps: usize, data: &Dataset, like: &str) -> Checkpoint {
         history.push(Epoch { epoch, metrics, validation, seconds: 2.0, train_seconds: 1.0 });
         let at = mnist_fast::history::best(history.iter().map(|epoch| epoch.validation.unwrap().loss()));
         if at == Some(epoch - 1) {
-            best = Some((epoch, trainer.network().clone()));
+            best = Some((epoch, Arc::new(trainer.network().clone())));
         }
     }
     let (epoch, rest) = (steps / STEPS + 1, steps % STEPS);
@@ -123,7 +126,7 @@ fn after(steps: usize, data: &Dataset, like: &str) -> Checkpoint {
         0 => Partial::default(),
         _ => trainer.train_steps(train, epoch, Partial::default(), |steps| steps == rest).unwrap(),
     };
-    let (network, state) = (trainer.network().clone(), trainer.state());
+    let (network, state) = (Arc::new(trainer.network().clone()), trainer.state());
     Checkpoint { run: newest(like).run, epoch, done, seconds: 0.5, history, network, state, best }
 }
 
@@ -355,7 +358,7 @@ fn a_disk_that_fails_is_told_and_the_checkpoint_before_stays() {
         // The best model so far is in the folder, as it is after an epoch.
         let mut training: Value = serde_json::from_str(&before.run.config).unwrap();
         training["epoch"] = 1.into();
-        let network = before.best.clone().unwrap().1;
+        let network = Network::clone(&before.best.as_ref().unwrap().1);
         let model = Model { network, class_names: None, training: Some(training) };
         model_file::save(&Path::new(&folder).join("best.safetensors"), &model).unwrap();
         let mut command = program(&["train", "--resume", &folder, "--json"]);
@@ -388,7 +391,7 @@ fn a_damaged_checkpoint_is_told_from_a_whole_one() {
         bytes[at] ^= 1;
         bytes
     };
-    let metadata = std::collections::BTreeMap::from([("mnist_fast_checkpoint", "2".to_owned())]);
+    let metadata = std::collections::BTreeMap::from([("mnist_fast_checkpoint", "3".to_owned())]);
     for (i, (bytes, part)) in [
         (good[..good.len() - 1].to_vec(), "cut short"),
         (good[..100].to_vec(), "whole safetensors"),
@@ -396,7 +399,7 @@ fn a_damaged_checkpoint_is_told_from_a_whole_one() {
         (flipped(good.len() / 2), "damaged"),
         (flipped(good.len() - 1), "damaged"),
         ([&good[..], b"more"].concat(), "bytes"),
-        (safetensors::header(&metadata, &[]), "format \"2\""),
+        (safetensors::header(&metadata, &[]), "format \"3\", where this version reads formats 1 and 2; use"),
         (safetensors::header(&Default::default(), &[]), "is no checkpoint"),
         ([&8u64.to_le_bytes()[..], b"[[[[[[[["].concat(), "begin with {"),
         (u64::MAX.to_le_bytes().to_vec(), "header"),
@@ -421,6 +424,46 @@ fn a_damaged_checkpoint_is_told_from_a_whole_one() {
         let error = fails(1, &["train", "--resume", &folder, "--json"]);
         assert!(error.contains("no checkpoint in") && error.contains(part), "{error}");
     }
+}
+
+/// A best network that is the last one is in the file once, and in the former format twice.
+#[test]
+fn a_best_network_that_is_the_last_one_is_stored_once() {
+    let small = Small::new();
+    let finished = small.finished("finished");
+    let whole = resumed(&finished);
+    let data = small.scratch.open();
+    // After the first epoch, which is the best one so far whatever it was.
+    let once = after(STEPS, &data, &finished);
+    let (epoch, best) = once.best.clone().unwrap();
+    assert_eq!((epoch, best.sha256()), (1, once.network.sha256()));
+    let once = Checkpoint { network: Arc::clone(&best), ..once };
+    let twice = Checkpoint { best: Some((1, Arc::new(Network::clone(&best)))), ..once.clone() };
+    let mut sizes = vec![];
+    for (name, checkpoint, format) in [("once", &once, "2"), ("twice", &twice, "2"), ("former", &twice, "1")]
+    {
+        let folder = small.path(name);
+        keep(&folder, STEPS, checkpoint);
+        let file = checkpoints(&folder).pop().unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        sizes.push(bytes.len());
+        let before = bytes.len() - 64;
+        let key = b"\"mnist_fast_checkpoint\":\"";
+        let at = bytes.windows(key.len()).position(|part| part == key).unwrap() + key.len();
+        bytes[at] = format.as_bytes()[0];
+        let hash = sha256_hex(&bytes[..before]);
+        bytes[before..].copy_from_slice(hash.as_bytes());
+        fs::write(&file, bytes).unwrap();
+        let found = newest(&folder);
+        assert_eq!(found.best.map(|(epoch, network)| (epoch, network.sha256())), Some((1, best.sha256())));
+        assert_eq!(resumed(&folder), whole, "{name}");
+    }
+    assert!(sizes[0] + 4 * best.parameters() < sizes[1], "{sizes:?}");
+    // Left out where the weights have moved since, it would be another one.
+    let folder = small.path("moved");
+    keep(&folder, STEPS + 1, &Checkpoint { done: Partial { steps: 1, ..once.done }, ..once });
+    let error = fails(1, &["train", "--resume", &folder]);
+    assert!(error.contains("best network that does not fit"), "{error}");
 }
 
 /// With the right hash: nobody but an attacker makes these.
@@ -452,10 +495,10 @@ fn checkpoints_of_impossible_runs_are_refused() {
     refused("seconds", "impossible", &|c| c.seconds = -1.0);
     refused("best", "best network", &|c| c.best.as_mut().unwrap().0 = 9);
     refused("other-best", "best network", &|c| {
-        c.best.as_mut().unwrap().1 = Network::zeros(&[784, 71, 10]).unwrap();
+        c.best.as_mut().unwrap().1 = Network::zeros(&[784, 71, 10]).unwrap().into();
     });
     refused("network", "783 inputs", &|c| {
-        (c.network, c.best) = (Network::zeros(&[783, 10]).unwrap(), None);
+        (c.network, c.best) = (Network::zeros(&[783, 10]).unwrap().into(), None);
     });
     refused("save", "options", &|c| c.run.options.push(option("--save", "anywhere.safetensors")));
     refused("unknown", "options", &|c| c.run.options.push(option("--nothing", "1")));
@@ -471,6 +514,47 @@ fn checkpoints_of_impossible_runs_are_refused() {
     refused("every", "options", &|c| c.run.every = "0".into());
     refused("portable", "portable", &|c| c.run.exact = false);
     refused("data", "other data", &|c| c.run.data_sha256.clear());
+}
+
+/// The best network of a checkpoint is one of the run's activations, whatever those are.
+#[test]
+fn the_best_network_of_a_resumed_run_has_its_activations() {
+    let small = Small::new();
+    let run = small.path("run");
+    let own = ["--activation", "tanh", "--early-stop", "9"];
+    let whole = end(&succeeds(&small.options(&[&own[..], &["--checkpoint", &run]].concat())));
+    let best = best_of(&run);
+    let file = Path::new(&run).join("best.safetensors");
+    let activations = || model_file::load(&file).unwrap().network.activations();
+    assert_eq!(activations(), [Activation::Tanh]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(resumed(&run), whole);
+    assert_eq!((best_of(&run), activations()), (best, vec![Activation::Tanh]));
+}
+
+/// What a run started from is in its checkpoint: the file may go, but given again it must hold the same weights.
+#[test]
+fn a_file_to_start_from_that_was_changed_is_told_at_once() {
+    let small = Small::new();
+    let (init, run) = (small.path("init.safetensors"), small.path("run"));
+    let save = |seed| {
+        let network = Network::glorot_uniform(&[784, 70, 10], seed).unwrap();
+        model_file::save(Path::new(&init), &Model { network, class_names: None, training: None }).unwrap();
+    };
+    save(1);
+    let own = ["train", "--data", &small.data, "--validation", "30", "--init", &init, "--epochs", "2"];
+    succeeds(&[&own[..], &["--checkpoint", &run]].concat());
+    let whole = resumed(&run);
+    assert_eq!(end(&succeeds(&["train", "--resume", &run, "--init", &init, "--json"])), whole);
+    save(2);
+    let output = program(&["train", "--resume", &run, "--init", &init, "--json"]).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("holds other weights than when the run in"), "{error}");
+    assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+    assert_eq!(resumed(&run), whole);
+    fs::remove_file(&init).unwrap();
+    assert_eq!(resumed(&run), whole);
 }
 
 #[test]
@@ -536,6 +620,15 @@ fn a_folder_without_a_checkpoint_starts_from_step_0_and_says_so() {
     assert!(text(&output.stderr).contains("no whole checkpoint yet"), "{}", text(&output.stderr));
     assert_eq!(end(&text(&output.stdout)), small.end());
     assert_eq!(newest(&folder).epoch, EPOCHS + 1);
+    // Or one with nothing but the lock of a run that was killed early; but none of other things.
+    let folder = small.path("other");
+    fs::create_dir(&folder).unwrap();
+    fs::write(Path::new(&folder).join("letter.txt"), "Dear").unwrap();
+    let error = fails(1, &small.options(&["--resume", &folder]));
+    assert!(error.contains("no run is kept in that folder, but other files, such as letter.txt"), "{error}");
+    assert_eq!(files_under(Path::new(&folder)), ["letter.txt"]);
+    fs::write(Path::new(&folder).join("lock"), "").unwrap();
+    assert_eq!(end(&succeeds(&small.options(&["--resume", &folder]))), small.end());
     // A new run refuses bad data before it makes a folder.
     fails(1, &["train", "--data", "./no-such-data", "--checkpoint", &small.path("never")]);
     assert!(!Path::new(&small.path("never")).exists());

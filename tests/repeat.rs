@@ -138,6 +138,30 @@ fn a_run_that_comes_to_other_weights_says_so() {
     assert!(text(&output.stdout).contains("weights sha256"), "the result is told all the same");
 }
 
+/// That the file to start from is another now is told before the training, unless another one is asked for.
+#[test]
+fn a_file_to_start_from_that_was_changed_is_told_at_once() {
+    let scratch = small_mnist(120, 20);
+    let data = folder(&scratch);
+    let [init, model] = ["init", "m"].map(|name| scratch.path(name).display().to_string());
+    let save = |seed| {
+        let network = Network::glorot_uniform(&[784, 8, 10], seed).unwrap();
+        model_file::save(Path::new(&init), &Model { network, class_names: None, training: None }).unwrap();
+    };
+    save(1);
+    let own = ["train", "--data", &data, "--epochs", "1", "--init", &init, "--save", &model];
+    succeeds(&own);
+    assert!(succeeds(&["train", "--like", &model]).contains("to the bit"));
+    save(2);
+    for more in [&[][..], &["--epochs", "2"]] {
+        let output = run(&[&["train", "--like", &model][..], more].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("holds other weights now") && output.stdout.is_empty(), "{error}");
+    }
+    assert!(!succeeds(&["train", "--like", &model, "--init", &init]).contains("to the bit"));
+}
+
 #[test]
 fn what_cannot_be_repeated_is_one_sentence() {
     let scratch = small_mnist(120, 20);

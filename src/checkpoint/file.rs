@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! network.0.weight [in, out], network.0.bias [out], network.1.weight, ...     F32, as all weights here
-//! best.0.weight, ...                                                          where there is a best epoch
+//! best.0.weight, ...                                                          where there is a best epoch before the last one
 //! optimizer.rmsprop.0.weight, ...                                             what the optimizer has
 //! history [epochs, 8], epoch [5]                                              F64: sums, counts and seconds
 //! sha256 [64]                                                                 U8: of every byte of the file before it
 //! __metadata__                                                                the run, its epoch, its best epoch
 //! ```
 //!
+//! Format 1 had `best` in any case: it is read as well.
+//!
 //! The hash tells a damaged file from a whole one; a file that loads is consistent in itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -29,7 +32,8 @@ use crate::model_file::safetensors::{self, Reader};
 use crate::network::Network;
 use crate::train::{Partial, StateTensor};
 
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
+const FORMER: &str = "1";
 const FORMAT_KEY: &str = "mnist_fast_checkpoint";
 const HASH_LEN: usize = 64;
 /// Of an epoch in the history: two times [`Metrics`], the second of no images where there was no validation; two times seconds.
@@ -46,7 +50,8 @@ enum Values<'a> {
 /// Writes a checkpoint as `path`, which appears whole or not at all.
 pub(super) fn save(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
     let mut tensors: Vec<(String, Vec<usize>, Values<'_>)> = vec![];
-    let best = checkpoint.best.as_ref().map(|(_, network)| ("best", network));
+    let best = checkpoint.best.as_ref().filter(|(_, best)| !Arc::ptr_eq(best, &checkpoint.network));
+    let best = best.map(|(_, network)| ("best", network));
     for (name, network) in [("network", &checkpoint.network)].into_iter().chain(best) {
         for (l, layer) in network.layers().iter().enumerate() {
             let rows = (0..layer.inputs()).map(|input| layer.weight_row(input)).collect();
@@ -72,7 +77,9 @@ pub(super) fn save(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
     let described: Vec<_> = described.chain([("sha256".into(), "U8", vec![HASH_LEN])]).collect();
     let header = safetensors::header(&metadata_of(checkpoint), &described);
 
-    let mut file = Hashed { file: AtomicFile::create(path)?, hash: Sha256Hex::new(), buffer: header };
+    let mut buffer = Vec::with_capacity(header.len() + 2 * PIECE);
+    buffer.extend(header);
+    let mut file = Hashed { file: AtomicFile::create(path)?, hash: Sha256Hex::new(), buffer };
     for (_, _, values) in &tensors {
         match values {
             Values::F64(values) => file.append(values, f64::to_le_bytes)?,
@@ -160,27 +167,33 @@ pub(super) fn load(path: &Path) -> Result<Checkpoint> {
     let wrong = |what: &str| Error::failed(format!("{} {what}", path.display()));
     let get = |key: &str| reader.metadata().get(key).map(String::as_str);
     match get(FORMAT_KEY) {
-        Some(FORMAT) => {}
+        Some(FORMAT | FORMER) => {}
         Some(other) => {
             return Err(wrong(&format!(
-                "is a checkpoint of format {}, where this version reads format {FORMAT}; use the version that wrote it",
+                "is a checkpoint of format {}, where this version reads formats {FORMER} and {FORMAT}; use the \
+                 version that wrote it",
                 safetensors::short(&other)
             )));
         }
         None => return Err(wrong("is no checkpoint")),
     }
     let mut file = Tensors { reader: &reader, taken: BTreeSet::new() };
-    let network = file.network("network")?.ok_or_else(|| wrong("has no network"))?;
+    let network = Arc::new(file.network("network")?.ok_or_else(|| wrong("has no network"))?);
     require_hash(path)?;
     file.taken.insert("sha256".into());
 
     let count = |key: &str| get(key).and_then(|text| text.parse::<usize>().ok());
     let text = |key: &str| get(key).map(str::to_owned).ok_or_else(|| wrong(&format!("lacks {key}")));
     let epoch = count("epoch").filter(|epoch| *epoch > 0).ok_or_else(|| wrong("does not say its epoch"))?;
+    let numbers = file.f64("epoch", &[EPOCH])?;
     let best = match (file.network("best")?, count("best_epoch")) {
         (None, None) => None,
+        // The weights have not moved since.
+        (None, Some(at)) if at > 0 && at == epoch - 1 && numbers[0] == 0.0 => {
+            Some((at, Arc::clone(&network)))
+        }
         (Some(best), Some(at)) if (1..epoch).contains(&at) && sizes(&best) == sizes(&network) => {
-            Some((at, best))
+            Some((at, Arc::new(best)))
         }
         _ => return Err(wrong("has a best network that does not fit its others")),
     };
@@ -188,7 +201,6 @@ pub(super) fn load(path: &Path) -> Result<Checkpoint> {
     let history = history.as_chunks::<HISTORY>().0.iter().enumerate().map(|(i, row)| epoch_of(i + 1, row));
     let history =
         history.collect::<Option<_>>().ok_or_else(|| wrong("has a history of impossible numbers"))?;
-    let numbers = file.f64("epoch", &[EPOCH])?;
     let done = metrics_of(&numbers[1..4]).zip(whole(numbers[0]));
     let done = done.map(|(sums, steps)| Partial { steps, sums });
     let exact = match get("arithmetic") {

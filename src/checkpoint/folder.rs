@@ -118,10 +118,13 @@ impl Folder {
     /// The folder of a run that is to go on.
     ///
     /// # Errors
-    /// Where there is no such folder, or another run uses it.
+    /// Where there is no such folder, it holds other files and none of a run, or another run uses it.
     pub fn open(path: &Path) -> Result<Self> {
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Self::lock(path),
+            Ok(metadata) if metadata.is_dir() => {
+                require_of_a_run(path)?;
+                Self::lock(path)
+            }
             Ok(metadata) => Err(no_folder(path, &metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::failed(format!(
                 "--resume {}: there is no such folder; check the path, or begin a run with --checkpoint",
@@ -175,8 +178,7 @@ impl Folder {
     /// Whether the file `path` would be one of those that are kept in `folder`.
     pub fn owns(folder: &Path, path: &Path) -> bool {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let ours = name == BEST || name == LOCK || name.starts_with(PREFIX);
+        let ours = path.file_name().is_some_and(|name| is_of_a_run(&name.to_string_lossy()));
         let same = |parent: PathBuf| fs::canonicalize(folder).is_ok_and(|folder| folder == parent);
         ours && fs::canonicalize(parent).is_ok_and(same)
     }
@@ -313,6 +315,31 @@ fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     }
     numbers.sort_unstable_by(|a, b| b.cmp(a));
     Ok(numbers)
+}
+
+/// Whether a file of this name is one that runs keep.
+fn is_of_a_run(name: &str) -> bool {
+    name == BEST || name == LOCK || name.starts_with(PREFIX)
+}
+
+/// Refuses a folder of other things: an empty one, or one with a lock, may be that of a run that was killed early.
+fn require_of_a_run(path: &Path) -> Result<()> {
+    let mut other = None;
+    for entry in fs::read_dir(path).map_err(|error| refused(path, error))? {
+        let name = entry.map_err(|error| refused(path, error))?.file_name();
+        let name = name.to_string_lossy();
+        if is_of_a_run(&name) {
+            return Ok(());
+        }
+        other = other.or(Some(name.into_owned()));
+    }
+    let Some(other) = other else { return Ok(()) };
+    Err(Error::failed(format!(
+        "--resume {0}: no run is kept in that folder, but other files, such as {1}; check the path, or begin a run there with \
+         --checkpoint {0}",
+        path.display(),
+        other
+    )))
 }
 
 fn require_unused(path: &Path) -> Result<()> {

@@ -16,6 +16,8 @@ mod state;
 pub use folder::{Folder, Found, Parcel, Written};
 pub use state::StateTensor;
 
+use std::sync::Arc;
+
 use crate::history::Epoch;
 use crate::network::Network;
 use crate::train::Partial;
@@ -34,11 +36,12 @@ pub struct Checkpoint {
     /// The epochs before.
     pub history: Vec<Epoch>,
     /// The weights.
-    pub network: Network,
+    pub network: Arc<Network>,
     /// The optimizer's state.
     pub state: Vec<StateTensor>,
-    /// The epoch after which validation loss was lowest, and the network as it was then.
-    pub best: Option<(usize, Network)>,
+    /// The epoch after which validation loss was lowest, and the network as it was then: that of the weights above, where that was
+    /// the last epoch, and then it is stored once.
+    pub best: Option<(usize, Arc<Network>)>,
 }
 
 /// What stays the same from a run's begin to its end, however often it is resumed.

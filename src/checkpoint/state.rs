@@ -30,7 +30,7 @@ impl Trainer {
         let (layer, state) = (&self.network.layers()[l], &self.state[l]);
         let weights = match l {
             0 => self.first.state(k),
-            _ => (0..layer.inputs()).flat_map(|input| state.weights.get(k).row(input)).copied().collect(),
+            _ => state.weights.get(k).to_vec(),
         };
         let kind = self.settings.optimizer.states()[k].name;
         let name = |part: &str| format!("{kind}.{l}.{part}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mnist_fast::activation::Activation;
 use mnist_fast::checkpoint::{Checkpoint, Folder, Found, PRODUCER, Run};
 use mnist_fast::dataset::{self, Dataset};
+use mnist_fast::model_file;
 use mnist_fast::network::Network;
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::Isa;
@@ -54,14 +55,20 @@ const FREE: [&str; 16] = [
 ];
 /// Data is known by its hash: it may be elsewhere when a run goes on.
 const DATA: &str = "--data";
+/// The weights to start from are in the checkpoint, further on.
+const INIT: &str = "--init";
 
 /// The settings by which a run is the one it is.
 pub(crate) type Identity = Map<String, Value>;
 
-/// Those of a configuration's JSON: all but where the data is, whether zeros are left out, and how all this was written.
+/// The name in a run's record of the SHA-256 of the weights that it started from, where a file had them.
+pub(crate) const INIT_SHA256: &str = "init_sha256";
+
+/// Those of a configuration's JSON: all but where the data is, what was in a file, whether zeros are left out, and how all this
+/// was written.
 pub(crate) fn identity(config: &str) -> Option<Identity> {
     let mut settings: Identity = serde_json::from_str(config).ok()?;
-    for free in ["data", "sparse", ARGUMENTS] {
+    for free in ["data", "sparse", ARGUMENTS, INIT_SHA256] {
         settings.remove(free);
     }
     Some(settings)
@@ -241,10 +248,18 @@ impl Request {
         let config = identity(&checkpoint.run.config).ok_or_else(strange)?;
         let activations = config.get("activation").and_then(Value::as_str).ok_or_else(strange)?;
         if network.hidden().is_empty() {
-            return Ok(Some(network.clone()));
+            return Ok(Some(Network::clone(network)));
         }
         let activations = Activation::parse_list(activations).ok_or_else(strange)?;
-        network.clone().with_activations(&activations).map(Some)
+        Network::clone(network).with_activations(&activations).map(Some)
+    }
+
+    /// What [`INIT_SHA256`] is of a run that starts from this network, or goes on from one that did.
+    pub(crate) fn init_sha256(&self, network: &Network) -> Option<String> {
+        match self.resumed() {
+            Some(resumed) => resumed.init_sha256(),
+            None => Some(network.sha256()),
+        }
     }
 
     /// The run that this is, with this configuration, if its state is to be kept. What is given on `--resume` must be what
@@ -277,6 +292,27 @@ impl Request {
 }
 
 impl Resumed {
+    fn init_sha256(&self) -> Option<String> {
+        let config: Identity = serde_json::from_str(&self.checkpoint.run.config).ok()?;
+        config.get(INIT_SHA256)?.as_str().map(str::to_owned)
+    }
+
+    /// Refuses a file that is given again and holds other weights now.
+    fn check_init(&self) -> Result<()> {
+        let Some((_, Some(path))) = self.given.iter().find(|(name, _)| *name == INIT) else { return Ok(()) };
+        let Some(then) = self.init_sha256() else { return Ok(()) };
+        let now = model_file::load(Path::new(path))?.network.sha256();
+        if now == then {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "{INIT} {} holds other weights than when the run in {} began: their SHA-256 is {now}, and was {then}; leave it out, \
+             for the run goes on from its checkpoint",
+            Path::new(path).display(),
+            self.folder.display()
+        )))
+    }
+
     fn check(
         &self,
         options: &[Given],
@@ -298,6 +334,7 @@ impl Resumed {
             }
             _ => {}
         }
+        self.check_init()?;
         let own = identity_of(self.rest.and(options))?;
         let stored = identity(&run.config).ok_or_else(|| {
             Error::failed(format!(

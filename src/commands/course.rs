@@ -1,5 +1,7 @@
 //! How a training goes, epoch by epoch, and when it is to end: `train --early-stop`.
 
+use std::sync::Arc;
+
 use mnist_fast::Result;
 use mnist_fast::history::{self, Epoch};
 use mnist_fast::network::Network;
@@ -29,7 +31,7 @@ pub(crate) struct Course {
     /// Whether to keep the network of the best epoch.
     pub(crate) keeps_best: bool,
     /// The epoch after which validation loss was lowest.
-    pub(crate) best: Option<(usize, Network)>,
+    pub(crate) best: Option<(usize, Arc<Network>)>,
     /// So many epochs without a lower validation loss end the training.
     pub(crate) patience: Option<usize>,
 }
@@ -46,7 +48,7 @@ impl Course {
         let losses = self.history.iter().filter_map(|epoch| Some(epoch.validation?.loss()));
         let is_best = epoch.validation.is_some() && history::best(losses) == Some(self.history.len() - 1);
         if is_best && self.keeps_best {
-            self.best = Some((epoch.epoch, network.clone()));
+            self.best = Some((epoch.epoch, Arc::new(network.clone())));
         }
         is_best
     }

@@ -1,6 +1,7 @@
 //! Keeps a run's state while it trains: its course, checkpoints when they are due, the best model, and an end in time when a signal
 //! asks for it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use mnist_fast::checkpoint::{Checkpoint, Folder, Parcel, Run, Written};
@@ -99,7 +100,13 @@ impl Keeper {
                     .set_state(&optimizer, taken)
                     .map_err(|error| strange(&format!("does not fit: {error}")))?;
                 (keeper.under_way, keeper.first_epoch) = ((done, seconds), epoch);
-                (keeper.course.history, keeper.course.best) = (history, best);
+                keeper.course.history = history;
+                // Checkpoints hold weights; what comes between them is the run's.
+                let activations = trainer.network().activations();
+                if let Some((epoch, best)) = best {
+                    let best = Network::clone(&best).with_activations(&activations)?;
+                    keeper.course.best = Some((epoch, Arc::new(best)));
+                }
                 state.best_kept = state.find_best();
                 if let Some(model) = state.better_model(&keeper.course) {
                     model_file::save(&state.folder.best(), &model)?;
@@ -223,13 +230,18 @@ impl State {
         epoch: usize,
         (done, seconds): (Partial, f64),
     ) -> (u64, Checkpoint) {
+        // The best network is not copied: it is that of the last epoch, or stays as it is.
+        let network = match &course.best {
+            Some((best, network)) if best + 1 == epoch && done.steps == 0 => Arc::clone(network),
+            _ => Arc::new(trainer.network().clone()),
+        };
         let checkpoint = Checkpoint {
             run: self.run.clone(),
             epoch,
             done,
             seconds,
             history: course.history.clone(),
-            network: trainer.network().clone(),
+            network,
             state: trainer.state(),
             best: course.best.clone(),
         };
@@ -303,7 +315,7 @@ impl State {
         training["val_loss"] = loss.into();
         self.best_begun = *epoch;
         Some(Model {
-            network: network.clone(),
+            network: Network::clone(network),
             class_names: self.class_names.clone(),
             training: Some(training),
         })

@@ -12,7 +12,7 @@ use mnist_fast::{Error, Result};
 use mnist_fast_kernels::Isa;
 use serde_json::{Map, Value};
 
-use super::checkpoint::is_of_run;
+use super::checkpoint::{INIT_SHA256, is_of_run};
 use super::engine::ISA;
 use super::network::{ACTIVATION, DROPOUT, HIDDEN};
 use super::train::OPTIONS;
@@ -121,6 +121,8 @@ pub(crate) struct Like {
     path: PathBuf,
     /// What a run to the same bits ends with.
     weights_sha256: String,
+    /// What the `--init` file hashed to then, unless another one is given.
+    init_sha256: Option<String>,
     /// Whether the run is to be that one: no option is another one, and its bits are fixed.
     same: bool,
 }
@@ -137,8 +139,26 @@ impl Like {
         // The best model of a run, beside its checkpoints, is not what the run ends with.
         let ends_with_it = training.get("epoch").is_none() || !training["early_stop"].is_null();
         let same = given.iter().all(|(name, _)| *name == ISA.name) && !portable(&stored) && ends_with_it;
-        let like = Like { path, weights_sha256: model.network.sha256(), same };
+        let init =
+            given.iter().all(|(name, _)| *name != "--init").then(|| training.get(INIT_SHA256)).flatten();
+        let init_sha256 = init.and_then(Value::as_str).map(str::to_owned);
+        let like = Like { path, weights_sha256: model.network.sha256(), init_sha256, same };
         Ok((Some(like), args.and(&all)))
+    }
+
+    /// Refuses an `--init` file that is another now, before anything is trained.
+    ///
+    /// # Errors
+    /// Where its weights, of which this is the SHA-256, are not those that the model was trained from.
+    pub(crate) fn check_init(&self, sha256: Option<&str>) -> Result<()> {
+        match (&self.init_sha256, sha256) {
+            (Some(then), Some(now)) if then != now => Err(Error::failed(format!(
+                "the --init file that {} was trained from holds other weights now: their SHA-256 is {now}, and was {then}; bring \
+                 the old file back, or choose one with --init",
+                self.path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the run came to what it should, in words; nothing where it was to be another one.

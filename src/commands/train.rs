@@ -22,7 +22,7 @@ use mnist_fast_kernels::{DistortionRange, LabelSmoothing};
 use serde_json::{Map, Value};
 
 use super::augment;
-use super::checkpoint::{self, Identity, Request};
+use super::checkpoint::{self, INIT_SHA256, Identity, Request};
 use super::course;
 use super::data::{self, Picked, Source};
 use super::engine::{self, Engine};
@@ -152,6 +152,8 @@ struct Plan {
     seed: u64,
     shuffle: bool,
     init: Option<PathBuf>,
+    /// Of the weights in that file, once they are known.
+    init_sha256: Option<String>,
     save: Option<PathBuf>,
     outputs: Outputs,
     engine: Engine,
@@ -212,6 +214,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         require_every_class(names, train)?;
     }
     let network = request.network(&data, classes)?.map_or_else(|| plan.network(&data, classes), Ok)?;
+    plan.init_sha256 = plan.init.as_ref().and_then(|_| request.init_sha256(&network));
+    if let Some(like) = &like {
+        like.check_init(plan.init_sha256.as_deref())?;
+    }
     let dropout = plan.dropout(&network)?;
     let loss = plan.loss(&network);
     let steps = train.len().div_ceil(plan.batch_size);
@@ -462,6 +468,7 @@ impl Plan {
             seed: args.value("--seed", "a whole number below 2^64")?.unwrap_or(42),
             shuffle,
             init: args.path("--init")?,
+            init_sha256: None,
             save: args.path("--save")?,
             outputs: Outputs::parse(&mut args)?,
             engine: Engine::parse(&mut args)?,
@@ -595,6 +602,10 @@ impl Plan {
             .with("init", self.init.as_ref().map(|path| path.to_string_lossy().into_owned()))
             .with("sparse", sparse)
             .with("loss", self.loss(network).to_string());
+        let config = match self.init_sha256.as_deref() {
+            Some(sha256) => config.with(INIT_SHA256, sha256),
+            None => config,
+        };
         let config = config.with("dropout", self.dropout(network)?);
         let config = config.with("label_smoothing", Some(self.smoothing.rate()).filter(|rate| *rate > 0.0));
         let config = augment::record(config, self.augment.as_ref());

@@ -152,9 +152,12 @@ impl FirstLayer {
     /// The optimizer's state `k`, inputs x outputs, row-major.
     pub(crate) fn state(&self, k: usize) -> Vec<f32> {
         let inputs = self.panels.iter().map(|panel| panel.weights.rows()).max().unwrap_or(0);
-        let rows =
-            (0..inputs).flat_map(|input| self.panels.iter().map(move |panel| panel.states.get(k).row(input)));
-        rows.flatten().copied().collect()
+        let outputs: usize = self.panels.iter().map(|panel| panel.columns.len()).sum();
+        let mut all = Vec::with_capacity(inputs * outputs);
+        for input in 0..inputs {
+            self.panels.iter().for_each(|panel| all.extend_from_slice(panel.states.get(k).row(input)));
+        }
+        all
     }
 
     /// Sets what [`FirstLayer::state`] gave.
