@@ -164,6 +164,11 @@ impl Args {
     }
 }
 
+/// Reads a whole number that is not 0.
+pub fn at_least_one(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|n| *n > 0)
+}
+
 /// What is said of a whole number that is refused for its size alone.
 #[cfg(target_pointer_width = "64")]
 const LIMIT: &str = "; numbers must be below 2^64";

@@ -6,8 +6,7 @@ use mnist_fast::Result;
 use mnist_fast::history::{self, Epoch};
 use mnist_fast::network::Network;
 
-use super::train::at_least_one;
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, at_least_one};
 
 pub(crate) const EARLY_STOP: Opt = Opt {
     name: "--early-stop",

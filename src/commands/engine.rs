@@ -1,6 +1,8 @@
 //! The options that say which kernels run, on how many threads, and whether zeros are left out: the same for every command that
 //! computes.
 
+use std::thread::available_parallelism;
+
 use mnist_fast::{Error, Result};
 use mnist_fast_kernels::{Isa, Kernels};
 
@@ -53,4 +55,10 @@ impl Engine {
             sparse: sparse.flatten(),
         })
     }
+}
+
+/// The threads for batches of this size: one per core, but 16 images for each at least: below that, waiting costs more
+/// than it brings.
+pub(crate) fn threads_for(batch_size: usize) -> usize {
+    available_parallelism().map_or(1, usize::from).min(batch_size / 16).max(1)
 }

@@ -8,11 +8,10 @@ use mnist_fast::train::{Examples, Optimizer, Phase, Settings};
 use mnist_fast_kernels::{Isa, RmsProp};
 
 use super::data::{self, Source};
-use super::engine::{self, Engine};
+use super::engine::{self, Engine, threads_for};
 use super::info;
 use super::network::{HIDDEN, parse_hidden};
-use super::train::{at_least_one, default_threads};
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, at_least_one};
 use crate::output::{self, JsonLine};
 
 pub(crate) const USAGE: &str = "\
@@ -65,7 +64,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         shuffle: true,
         sparse: sparse.unwrap_or_else(|| train.are_sparse()),
     };
-    let threads = threads.unwrap_or_else(|| default_threads(batch_size)).min(batch_size).min(train.len());
+    let threads = threads.unwrap_or_else(|| threads_for(batch_size)).min(batch_size).min(train.len());
     if cfg!(debug_assertions) {
         output::warning("this is a debug build; cargo run --release is what to measure");
     }

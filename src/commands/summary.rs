@@ -12,8 +12,7 @@ use mnist_fast_kernels::{LabelSmoothing, RmsProp};
 
 use super::explain::{EXPLAIN, Explained};
 use super::network::{self, Layers};
-use super::train::at_least_one;
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, at_least_one};
 use crate::output::{self, thousands};
 
 pub(crate) const USAGE: &str = "\

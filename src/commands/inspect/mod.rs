@@ -12,8 +12,7 @@ use mnist_fast::{Error, Result};
 use super::augment;
 use super::data::{self, Source};
 use super::files;
-use super::train::at_least_one;
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, at_least_one};
 use crate::output::{self, JsonLine};
 use images::{Distorted, Part, Selection};
 
