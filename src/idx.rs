@@ -14,6 +14,7 @@
 use std::cmp::Ordering;
 
 use crate::error::Error;
+use crate::units::bytes;
 
 /// The longest header there is: 4 bytes and 255 dimensions.
 pub const HEADER_MAX: usize = 4 + 4 * 255;
@@ -200,8 +201,8 @@ impl Defect {
                  another address"
             ),
             Defect::HeaderCutShort { expected, found } => format!(
-                "{name} has {found} bytes, fewer than its IDX header of {expected} bytes; its download was cut short, \
-                 get it again"
+                "{name} has {}, fewer than its IDX header of {expected} bytes; its download was cut short, get it again",
+                bytes(*found as u64)
             ),
             Defect::Magic([a, b, c, d]) => format!(
                 "{name} is not an IDX file: it begins with {a:02X} {b:02X} {c:02X} {d:02X}, an IDX file with 00 00; \
@@ -220,12 +221,12 @@ impl Defect {
                 product_sign(dims)
             ),
             Defect::Truncated { expected, found } => format!(
-                "{name} has {found} bytes where its header promises {expected}; its download was cut short, get it \
-                 again"
+                "{name} has {} where its header promises {expected}; its download was cut short, get it again",
+                bytes(*found)
             ),
             Defect::Trailing { expected, found } => format!(
-                "{name} has {found} bytes where its header promises {expected}; the {} after the array do not belong \
-                 there, get the file again",
+                "{name} has {} where its header promises {expected}, {} too many; get the file again",
+                bytes(*found),
                 found - expected
             ),
         })

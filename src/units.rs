@@ -15,6 +15,11 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
+/// A size: `1 byte`, `28881 bytes`.
+pub fn bytes(n: u64) -> String {
+    if n == 1 { "1 byte".into() } else { format!("{n} bytes") }
+}
+
 /// A large number in few characters: `320k`, `1.5M`.
 pub fn short(x: f64) -> String {
     let (scaled, unit) = match x.abs() {
@@ -63,6 +68,11 @@ mod tests {
         {
             assert_eq!(thousands(n), text);
         }
+    }
+
+    #[test]
+    fn one_byte_is_no_bytes() {
+        assert_eq!([0, 1, 2].map(bytes), ["0 bytes", "1 byte", "2 bytes"]);
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn sentences_name_the_file_and_the_numbers() {
         (Defect::NoDimensions, &["F", "0 dimensions", "1 to 255"]),
         (Defect::Overflow(vec![u32::MAX; 9]), &["F", "4294967295 x", "(9 dimensions)", "64 bits"]),
         (Defect::Truncated { expected: 100, found: 99 }, &["F has 99 bytes where its header promises 100"]),
-        (Defect::Trailing { expected: 100, found: 103 }, &["F has 103 bytes", "promises 100", "the 3 after"]),
+        (Defect::Trailing { expected: 100, found: 103 }, &["F has 103 bytes", "promises 100", "3 too many"]),
     ] {
         scratch::assert_says(&defect.in_file("F").to_string(), parts);
     }

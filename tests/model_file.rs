@@ -200,6 +200,7 @@ fn empty_file() {
 #[test]
 fn shorter_than_the_headers_length() {
     refused(&[1, 2, 3], &["has 3 bytes", "begins with 8"]);
+    refused(&[1], &["has 1 byte, "]);
 }
 
 #[test]

@@ -277,6 +277,10 @@ fn cut_anywhere() {
         refused(&bytes[..len], &["zip archive"]);
     }
     refused(&bytes[..40], &["has lost its end", "save or copy it again"]);
+    // Too short, or damaged, to be known by its first bytes: its name tells what it was to be.
+    for rest in [&bytes[..3], &[], &[&b"XK"[..], &bytes[2..]].concat()] {
+        refused(rest, &["does not begin as the zip archive that an npz file is"]);
+    }
 }
 
 #[test]

@@ -140,8 +140,8 @@ pub fn load(path: &Path) -> Result<Model> {
 /// As [`load`].
 pub fn open(path: &Path) -> Result<Loaded> {
     let (file, _) = map::open_regular(path)?;
-    let mut start = Vec::with_capacity(8);
-    File::take(file, 8).read_to_end(&mut start).map_err(|error| map::cannot_read(path, &error))?;
+    let mut start = Vec::with_capacity(9);
+    File::take(file, 9).read_to_end(&mut start).map_err(|error| map::cannot_read(path, &error))?;
     if start.starts_with(&zip::LOCAL) || start.starts_with(&zip::END) {
         return keras::load(path);
     }
@@ -149,6 +149,14 @@ pub fn open(path: &Path) -> Result<Loaded> {
         return Err(Error::failed(format!(
             "{} is an HDF5 file, as Keras writes them, where npz or safetensors was expected; save the weights with \
              np.savez(\"weights.npz\", *model.get_weights())",
+            path.display()
+        )));
+    }
+    // The name decides of what format a file is a damaged one.
+    if Format::of(path) == Some(Format::Npz) && start.get(8) != Some(&b'{') {
+        return Err(Error::failed(format!(
+            "{} does not begin as the zip archive that an npz file is; save or copy it again, or give it the name that its \
+             format has",
             path.display()
         )));
     }

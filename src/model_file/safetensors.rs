@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::dataset::map;
 use crate::error::{Error, Result};
+use crate::units::bytes;
 
 /// Networks of a thousand layers need less; what is longer was not meant as a header.
 pub const HEADER_MAX: u64 = 1 << 20;
@@ -71,7 +72,10 @@ impl Reader {
         let Some(rest) = len.checked_sub(first.len() as u64) else {
             return Err(wrong(match len {
                 0 => "is empty, where a safetensors file was expected".into(),
-                _ => format!("has {len} bytes, where a safetensors file begins with 8 that count its header"),
+                _ => format!(
+                    "has {}, where a safetensors file begins with 8 that count its header",
+                    bytes(len)
+                ),
             }));
         };
         file.read_exact(&mut first).map_err(failed)?;
@@ -79,8 +83,9 @@ impl Reader {
         let most = HEADER_MAX.min(rest);
         if header_len > most {
             return Err(wrong(format!(
-                "is not a whole safetensors file: its first 8 bytes promise a header of {header_len} bytes, where \
-                 at most {most} were expected"
+                "is not a whole safetensors file: its first 8 bytes promise a header of {}, where at most {most} were \
+                 expected",
+                bytes(header_len)
             )));
         }
         let mut header = vec![0; header_len as usize];
@@ -293,7 +298,7 @@ fn check_offsets(tensors: &BTreeMap<String, Tensor>, data_len: u64) -> Checked<(
         covered = *end;
     }
     if covered < data_len {
-        return Err(format!("has {} bytes after its last tensor", data_len - covered));
+        return Err(format!("has {} after its last tensor", bytes(data_len - covered)));
     }
     Ok(())
 }

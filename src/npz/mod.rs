@@ -12,6 +12,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::model_file::safetensors::short;
+use crate::units::bytes;
 use npy::{Header, START_MAX};
 use zip::{Archive, Member};
 
@@ -110,8 +111,8 @@ fn array(archive: &Archive, member: &Member) -> Result<Array> {
     let len = header.data_len().and_then(|len| len.checked_add(range.end as u64));
     if len != Some(member.len) {
         return Err(wrong(format!(
-            "has {} bytes, which an array of shape {} does not fill exactly",
-            member.len,
+            "has {}, which an array of shape {} does not fill exactly",
+            bytes(member.len),
             short(&header.shape)
         )));
     }

@@ -1,6 +1,7 @@
 //! PNM, the plainest picture format: a header in ASCII, then samples as text (P1 to P3) or as bytes (P4 to P6).
 
 use super::{Decoded, Picture, luma, pixels, zeros};
+use crate::units;
 
 /// The six kinds: what a sample is and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,14 @@ pub(super) fn decode(bytes: &[u8], kind: Kind) -> Decoded<Picture> {
     let count = pixels(width, height)?;
     let width = width as usize;
     let cut_short = |found: usize, expected: usize, what: &str| {
-        format!("has {found} {what} where its header promises {expected}; it was cut short, save it again")
+        let found = units::bytes(found as u64);
+        format!("has {found} of {what} where its header promises {expected}; it was cut short, save it again")
     };
 
     let grey = if kind.text {
         // Each sample takes a byte at least, so that a short file is refused before its pixels are allocated.
         if words.rest.len() < count * kind.samples {
-            return Err(cut_short(words.rest.len(), count * kind.samples, "bytes of samples"));
+            return Err(cut_short(words.rest.len(), count * kind.samples, "samples"));
         }
         let mut samples = zeros(count * kind.samples)?;
         for (i, sample) in samples.iter_mut().enumerate() {
@@ -58,7 +60,7 @@ pub(super) fn decode(bytes: &[u8], kind: Kind) -> Decoded<Picture> {
             (false, wide) => width * kind.samples * if wide { 2 } else { 1 },
         };
         let expected = per_row * (count / width);
-        let data = data.get(..expected).ok_or_else(|| cut_short(data.len(), expected, "bytes of pixels"))?;
+        let data = data.get(..expected).ok_or_else(|| cut_short(data.len(), expected, "pixels"))?;
         if kind.bits {
             let white = |row: &[u8], x: usize| row[x / 8] & (0x80 >> (x % 8)) == 0;
             data.chunks_exact(per_row)

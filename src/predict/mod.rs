@@ -52,6 +52,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::network::Network;
 use crate::team::Team;
+use crate::units::bytes;
 pub use evaluate::{Evaluation, Objective};
 use results::Results;
 use room::{Prepared, Room, Way};
@@ -145,7 +146,10 @@ impl<'a> Predictor<'a> {
     pub fn one(&mut self, image: &[u8]) -> Result<&[f32]> {
         let inputs = self.network().inputs();
         if image.len() != inputs {
-            return Err(Error::failed(format!("{} bytes are not an image of {inputs} pixels", image.len())));
+            return Err(Error::failed(format!(
+                "an image of {inputs} pixels was expected, but {} given",
+                bytes(image.len() as u64)
+            )));
         }
         let way = if self.sparse == Some(false) { Way::Dense } else { Way::Single };
         let room = self.rooms[0].get_mut().expect("a worker's panic ends the run");
@@ -175,8 +179,8 @@ impl<'a> Predictor<'a> {
         let count = images.len() / inputs;
         if images.len() != count * inputs {
             return Err(Error::failed(format!(
-                "{} bytes are not a whole number of images of {inputs} pixels",
-                images.len()
+                "whole images of {inputs} pixels were expected, but {} given",
+                bytes(images.len() as u64)
             )));
         }
         self.results.reserve(count)?;
