@@ -156,7 +156,7 @@ fn the_binary_trains_by_schedules_and_resumes_them() {
         (&["--warmup", "3steps"], r#"["constant","3steps",null,null,null,null]"#),
         (&["--schedule", "step", "--lr-drop-every", "1"], r#"["step",null,"1epochs",0.1,null,null]"#),
         (&COSINE, r#"["cosine","3steps",null,null,null,0.00001]"#),
-        (&["--schedule", "one-cycle"], r#"["one-cycle",null,null,null,0.00004,4e-9]"#),
+        (&["--schedule", "one-cycle"], r#"["one-cycle","30%",null,null,0.00004,4e-9]"#),
     ] {
         let events = train(&data, options);
         let names = ["schedule", "warmup", "lr_drop_every", "lr_factor", "lr_first", "lr_final"];
@@ -193,6 +193,9 @@ fn what_cannot_be_scheduled_is_one_sentence() {
         (&["--lr-first", "0.5", "--schedule", "cosine"], "--lr-first is for --schedule one-cycle"),
         (&["--lr-final", "0"], "--lr-final is for --schedule cosine or one-cycle"),
         (&["--warmup", "0"], "1 or more"),
+        (&["--warmup", "100%"], "or a share of the run, as in 5%"),
+        (&["--warmup", "21"], "--warmup of 84 steps leaves --schedule constant none of the run's 84"),
+        (&["--warmup", "999steps", "--schedule", "step", "--lr-drop-every", "1"], "--schedule step none"),
         (&["--schedule", "cosine", "--warmup", "21"], "none of the run's 84; make it shorter"),
         (&["--schedule", "one-cycle", "--warmup", "84steps"], "--warmup of 84 steps leaves"),
         (&["--schedule", "one-cycle", "--lr-first", "nan"], "a finite number"),

@@ -1,5 +1,7 @@
 //! The options of the learning rate's schedule, and its formula.
 
+use std::fmt;
+
 use mnist_fast::schedule::{Schedule, Shape};
 use mnist_fast::{Error, Result};
 
@@ -16,8 +18,8 @@ pub(crate) const SCHEDULE: Opt = Opt {
 pub(crate) const WARMUP: Opt = Opt {
     name: "--warmup",
     value: "N",
-    help: "let it rise from 0 over the first N epochs, or steps: 100steps\n\
-           (one-cycle: from --lr-first; default 30 % of the run)",
+    help: "let it rise from 0 over the first N epochs, or steps: 100steps, or a share\n\
+           of the run: 5% (one-cycle: from --lr-first; default 30%)",
 };
 pub(crate) const DROP_EVERY: Opt = Opt {
     name: "--lr-drop-every",
@@ -59,10 +61,50 @@ impl Name {
     }
 }
 
+/// How long the rate rises.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Warmup {
+    For(Every),
+    /// So many hundredths of the run.
+    Percent(f64),
+}
+
+impl Warmup {
+    /// PyTorch's `pct_start` of a one-cycle schedule.
+    const OF_ONE_CYCLE: Warmup = Warmup::Percent(30.0);
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            None => Every::parse(text).map(Warmup::For),
+            Some(share) => {
+                let share = share.trim_end().parse().ok().filter(|share| *share > 0.0 && *share < 100.0)?;
+                Some(Warmup::Percent(share))
+            }
+        }
+    }
+
+    /// In steps of a run of `all`, of which an epoch has `per_epoch`; a share may come to a fraction.
+    fn steps(self, per_epoch: usize, all: u64) -> f64 {
+        match self {
+            Warmup::For(span) => span.steps(per_epoch) as f64,
+            Warmup::Percent(share) => share / 100.0 * all as f64,
+        }
+    }
+}
+
+impl fmt::Display for Warmup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warmup::For(span) => span.fmt(f),
+            Warmup::Percent(share) => write!(f, "{share}%"),
+        }
+    }
+}
+
 /// What these options ask for.
 pub(crate) struct Asked {
     name: Name,
-    warmup: Option<Every>,
+    warmup: Option<Warmup>,
     every: Option<Every>,
     factor: Option<f64>,
     first: Option<f64>,
@@ -77,7 +119,11 @@ impl Asked {
         let name = args.parse(SCHEDULE.name, "constant, step, cosine or one-cycle", Name::parse)?;
         let asked = Asked {
             name: name.unwrap_or(Name::Constant),
-            warmup: args.parse(WARMUP.name, span, Every::parse)?,
+            warmup: args.parse(
+                WARMUP.name,
+                &format!("{span}, or a share of the run, as in 5%"),
+                Warmup::parse,
+            )?,
             every: args.parse(DROP_EVERY.name, span, Every::parse)?,
             factor: args.parse(FACTOR.name, number, rate)?,
             first: args.parse(FIRST.name, number, rate)?,
@@ -108,6 +154,11 @@ impl Asked {
         self.factor.unwrap_or(0.1)
     }
 
+    /// How long the rate rises, if it does.
+    fn warmup(&self) -> Option<Warmup> {
+        self.warmup.or((self.name == Name::OneCycle).then_some(Warmup::OF_ONE_CYCLE))
+    }
+
     /// The rate of the first step of one-cycle.
     fn first(&self, lr: f64) -> f64 {
         self.first.unwrap_or(lr / 25.0)
@@ -122,10 +173,8 @@ impl Asked {
     /// The schedule of a run of `epochs` of `steps` steps each.
     pub(crate) fn schedule(&self, lr: f64, epochs: usize, steps: usize) -> Result<Schedule> {
         let all = epochs as u64 * steps as u64;
-        let warmup = self.warmup.map(|span| span.steps(steps));
-        if let Some(warmup) = warmup.filter(|warmup| *warmup >= all)
-            && [Name::Cosine, Name::OneCycle].contains(&self.name)
-        {
+        let warmup = self.warmup().map_or(0.0, |warmup| warmup.steps(steps, all));
+        if warmup >= all as f64 {
             return Err(Error::usage(format!(
                 "--warmup of {warmup} steps leaves --schedule {} none of the run's {all}; make it shorter",
                 self.name.text()
@@ -139,12 +188,13 @@ impl Asked {
             }
             Name::Cosine => Shape::Cosine { steps: all, last: self.last(lr) },
             Name::OneCycle => {
-                let rise = warmup.map_or(0.3 * all as f64, |warmup| warmup as f64);
-                let shape = Shape::OneCycle { steps: all, rise, first: self.first(lr), last: self.last(lr) };
+                let (first, last) = (self.first(lr), self.last(lr));
+                let shape = Shape::OneCycle { steps: all, rise: warmup, first, last };
                 return Ok(Schedule { shape, warmup: 0 });
             }
         };
-        Ok(Schedule { shape, warmup: warmup.unwrap_or(0) })
+        // Whole steps: 0, where a share is less than one.
+        Ok(Schedule { shape, warmup: warmup as u64 })
     }
 
     /// The settings, for the record; null where the schedule has none.
@@ -152,7 +202,7 @@ impl Asked {
         let of = |names: &[Name], value: f64| names.contains(&self.name).then_some(value);
         config
             .with("schedule", self.name.text())
-            .with("warmup", self.warmup.map(|span| span.to_string()))
+            .with("warmup", self.warmup().map(|warmup| warmup.to_string()))
             .with("lr_drop_every", self.every.map(|span| span.to_string()))
             .with("lr_factor", of(&[Name::Step], self.factor()))
             .with("lr_first", of(&[Name::OneCycle], self.first(lr)))
@@ -215,6 +265,27 @@ fn number(x: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warm_up_is_read_as_it_is_written() {
+        for (text, warmup, steps) in [
+            ("2", Warmup::For(Every::Epochs(2)), 20.0),
+            ("7steps", Warmup::For(Every::Steps(7)), 7.0),
+            ("30%", Warmup::OF_ONE_CYCLE, 30.0),
+            ("2.5 %", Warmup::Percent(2.5), 2.5),
+        ] {
+            assert_eq!(Warmup::parse(text), Some(warmup), "{text}");
+            assert_eq!(Warmup::parse(&warmup.to_string()), Some(warmup));
+            assert_eq!(warmup.steps(10, 100), steps);
+        }
+        // The bits of what was 0.3 of the run before shares could be given.
+        for all in [84, 1173, 16_422, 1_000_003] {
+            assert_eq!(Warmup::OF_ONE_CYCLE.steps(1, all), 0.3 * all as f64);
+        }
+        for text in ["0%", "100%", "-5%", "nan%", "inf%", "%", "30", "0", "3 %%"] {
+            assert_eq!(Warmup::parse(text).is_some(), text == "30", "{text}");
+        }
+    }
 
     #[test]
     fn formulas_have_their_numbers() {
