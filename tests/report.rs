@@ -260,9 +260,9 @@ fn one_epoch_without_validation_or_test_images() {
     assert!(
         !html.contains("<img ") && !html.contains("class=\"matrix") && !html.contains("point validation")
     );
-    // One point in each chart.
-    assert_eq!(html.matches("<circle").count(), 3);
-    assert_eq!(fs::read_to_string(&plot).unwrap().matches("<circle").count(), 2);
+    // One point in each chart, and one in the legends of loss and accuracy.
+    assert_eq!(html.matches("<circle").count(), 3 + 2);
+    assert_eq!(fs::read_to_string(&plot).unwrap().matches("<circle").count(), 2 + 2);
     let log = fs::read_to_string(&log).unwrap();
     let cells: Vec<&str> = log.lines().nth(1).unwrap().split(',').collect();
     assert_eq!((cells.len(), cells[0], cells[3], cells[4]), (8, "1", "", ""));

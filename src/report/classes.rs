@@ -29,7 +29,7 @@ pub(super) fn matrix(page: &mut Markup, confusion: &Confusion, names: Names<'_>)
     }
     page.end();
     let legend = "Rows are the truth, columns the prediction. Blue: right, by its share of the row. Orange: mistakes, \
-                  darkest where they are most frequent.";
+                  strongest where they are most frequent.";
     page.element("figcaption", &[("class", "note".into())], legend);
     if let Some(words) = most_confused(confusion, names) {
         page.element("p", &[("class", "note".into())], &words);

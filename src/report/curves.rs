@@ -56,6 +56,7 @@ impl Curve {
         then(&Chart {
             title: self.title,
             series: if is_validated { &both } else { &both[..1] },
+            legend: true,
             limits: self.limits,
             unit: None,
             value: |value| format!("{value:.4}"),
@@ -111,6 +112,7 @@ pub(super) fn throughput(page: &mut Markup, history: &[Epoch]) {
     let chart = Chart {
         title: "Training images per second",
         series: &series,
+        legend: false,
         limits: (0.0, ticks::ceiling(greatest, 4)),
         unit: Some(short),
         value: |value| thousands(value as usize),

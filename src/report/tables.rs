@@ -15,7 +15,7 @@ pub(super) fn epochs(page: &mut Markup, history: &[Epoch]) {
     let every = history.len().div_ceil(EPOCHS_MAX);
     page.begin("div", &[]);
     begin_scrolling(page, "tall", "The figures of each epoch");
-    page.begin("table", &[("class", "figures".into())]);
+    page.begin("table", &[("class", "figures epochs".into())]);
     let mut head = vec!["epoch", "loss", "accuracy"];
     head.extend(is_validated.then_some(["val. loss", "val. accuracy"]).into_iter().flatten());
     head.extend(["seconds", "images/s"]);
@@ -50,7 +50,14 @@ pub(super) fn epochs(page: &mut Markup, history: &[Epoch]) {
 pub(super) fn names_and_values(page: &mut Markup, rows: &[(String, String)], class: &str) {
     page.begin("dl", &[("class", format!("pairs {class}").into())]);
     for (name, value) in rows {
-        page.begin("div", &[]).element("dt", &[], name).element("dd", &[], value).end();
+        page.begin("div", &[]).element("dt", &[], name).begin("dd", &[]);
+        // A line may end between the options of a command line, not after a hyphen of theirs.
+        let mut options = value.split(" --");
+        page.text(options.next().unwrap_or_default());
+        for option in options {
+            page.text(" ").element("span", &[("class", "option".into())], &format!("--{option}"));
+        }
+        page.end().end();
     }
     page.end();
 }

@@ -69,6 +69,8 @@ pub struct Chart<'a> {
     pub title: &'a str,
     /// The lines, the first below the others.
     pub series: &'a [Series<'a>],
+    /// Whether they are named above it.
+    pub legend: bool,
     /// The vertical axis.
     pub limits: (f64, f64),
     /// How the ticks of the vertical axis read; without, as decimal numbers.
@@ -128,7 +130,7 @@ impl Chart<'_> {
     fn heading(&self, to: &mut Markup) {
         text(to, (MARGIN[0], 18.0), "start", "title", 15.0, "#1c1c1e", self.title);
         let mut right = WIDTH - MARGIN[1];
-        for series in self.series.iter().rev().filter(|_| self.series.len() > 1) {
+        for series in self.series.iter().rev().filter(|_| self.legend) {
             text(to, (right, 18.0), "end", "legend", 13.0, "#1c1c1e", series.name);
             // About as wide as a sans-serif makes it.
             right -= 6.9 * series.name.chars().count() as f64 + 8.0;
@@ -319,6 +321,7 @@ mod tests {
         let chart = Chart {
             title: "Loss",
             series: &series,
+            legend: false,
             limits: (0.0, 1.0),
             unit: None,
             value: |x| format!("{x:.4}"),
