@@ -279,6 +279,7 @@ fn inspect_shows_what_training_sees() {
         assert_eq!(image["pixels"], serde_json::json!(to), "{i}");
     }
     let text = succeeds(&["inspect", "--augment", "affine", "--images", "1"]);
+    assert!(text.starts_with("#0 of the training set is image 10,000 of the training file\n"), "{text}");
     assert!(text.contains("#0: ") && text.contains("#0, epoch 4"), "{text}");
     let scratch = scratch::Scratch::new();
     let png = scratch.path("sheet.png").display().to_string();

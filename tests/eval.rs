@@ -6,7 +6,9 @@ mod scratch;
 mod trained;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use mnist_fast::model_file::{self, Model};
 use mnist_fast_kernels::Isa;
 use program::{fails, first_line_of, folder, small_mnist, succeeds};
 use scratch::{Scratch, labels};
@@ -38,6 +40,54 @@ fn it_repeats_what_training_reported_to_the_last_bit() {
     assert_eq!((&found["loss"], &found["accuracy"]), (&epoch["val_loss"], &epoch["val_accuracy"]));
     assert_eq!((&found["images"], &found["split"]), (&10_000.into(), &"validation".into()));
     assert_eq!(eval(&["--split", "train"])["images"], 50_000);
+}
+
+/// Models of PyTorch and Keras do not say which classes they tell apart.
+#[test]
+fn a_model_that_does_not_say_its_classes_is_told_them() {
+    let scratch = small_mnist(400, 120);
+    let data = folder(&scratch);
+    let path = |name: &str| scratch.path(name).display().to_string();
+    let (ours, theirs, ten) = (path("ours.safetensors"), path("theirs.safetensors"), path("ten.safetensors"));
+    let train = ["train", "--data", &data, "--epochs", "1", "--hidden", "8"];
+    for (options, theirs) in [
+        (&["--classes", "8,3", "--loss", "binary"][..], &theirs),
+        (&["--classes", "8,3"], &theirs),
+        (&[], &ten),
+    ] {
+        succeeds(&[&train[..], options, &["--save", &ours]].concat());
+        let model = model_file::load(Path::new(&ours)).unwrap();
+        let plain = Model { network: model.network, class_names: None, training: None };
+        model_file::save(Path::new(theirs), &plain).unwrap();
+        if theirs == &ten {
+            continue;
+        }
+        let eval = |model: &str, more: &[&str]| {
+            let mut found = events(&[&["eval", model, "--data", &data, "--json"], more].concat()).remove(0);
+            found.as_object_mut().unwrap().remove("model");
+            found
+        };
+        assert_eq!(eval(theirs, &["--classes", "8,3"]), eval(&ours, &[]), "{options:?}");
+        assert_eq!(eval(&ours, &["--classes", "8, 3"]), eval(&ours, &[]));
+        assert_ne!(eval(theirs, &["--classes", "3,8"])["accuracy"], eval(&ours, &[])["accuracy"]);
+        let predict = |model: &str, more: &[&str]| {
+            succeeds(&[&["predict", model, "--data", &data, "--index", "0"], more].concat())
+        };
+        assert_eq!(predict(theirs, &["--classes", "8,3"]), predict(&ours, &[]));
+    }
+    for (code, model, more, parts) in [
+        (1, &theirs, &[][..], &["2 classes", "10 classes", "by --classes which of these"][..]),
+        (1, &theirs, &["--data", &data, "--classes", "1,2,3"], &["tells 2 classes apart", "names 3"]),
+        (1, &ten, &["--data", &data, "--classes", "1,2"], &["tells 10 classes apart", "names 2"]),
+        (2, &theirs, &["--data", &data, "--classes", "1"], &["two or more"]),
+        (2, &theirs, &["--data", &data, "--classes", "1,11"], &["there is no class", "0 to 9"]),
+    ] {
+        let error = fails(code, &[&["eval", &model[..]], more].concat());
+        assert!(parts.iter().all(|part| error.contains(part)), "{more:?}: {error}");
+    }
+    succeeds(&[&train[..], &["--classes", "8,3", "--save", &ours]].concat());
+    let error = fails(1, &["eval", &ours, "--data", &data, "--classes", "3,8"]);
+    assert!(error.contains("was trained on the classes 8,3, not on --classes 3,8"), "{error}");
 }
 
 #[test]

@@ -201,8 +201,15 @@ fn images_are_chosen_by_index_class_and_split() {
     assert_eq!(found.len(), 2);
     is(&found[0], 7, train.range(7..8));
     is(&found[1], 59_999, train.range(59_999..60_000));
+    assert_eq!(found[1]["index_in_file"], 59_999);
     // Counted from the start of the set, as the tutorial's X_train, X_valid and X_test are.
-    is(&chosen(&["--split", "train", "--images", "1"])[0], 0, train.range(10_000..10_001));
+    let first = &chosen(&["--split", "train", "--images", "1"])[0];
+    is(first, 0, train.range(10_000..10_001));
+    assert_eq!(first["index_in_file"], 10_000);
+    let says =
+        |options: &[&str]| succeeds(&[&["inspect"], options].concat()).contains("of the training file");
+    assert!(says(&["--split", "train", "--index", "3"]) && !says(&["--index", "3"]));
+    assert!(!says(&["--split", "validation", "--index", "3"]) && !says(&["--split", "test", "--index", "3"]));
     is(&chosen(&["--split", "train", "--validation", "5", "--index", "2"])[0], 2, train.range(7..8));
     is(&chosen(&["--split", "validation", "--index", "9999"])[0], 9_999, train.range(9_999..10_000));
     is(&chosen(&["--split", "test", "--index", "17"])[0], 17, test.range(17..18));

@@ -14,7 +14,7 @@ use super::files;
 use super::matrix;
 use super::model::{self, Classes, Options, class_name};
 use super::outputs::{self, Run};
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, heading};
 use crate::output::{self, JsonLine, thousands};
 
 pub(crate) const USAGE: &str = "\
@@ -29,14 +29,18 @@ Usage: mnist-fast eval MODEL [options]
 mnist-fast train --save model.safetensors makes a model.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
+    heading("Data"),
     model::DATA,
     model::NUM_CLASSES,
+    model::CLASSES,
     model::SPLIT,
     model::NO_MMAP,
-    Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
+    heading("This machine"),
     model::THREADS,
     model::ISA,
     model::SPARSE,
+    heading("Output"),
+    Opt { name: "--mistakes", value: "N", help: "draw the N mistakes of highest loss (default 10)" },
     outputs::EVAL_REPORT,
     Opt { name: "--csv", value: "", help: "the confusion matrix on standard output, nothing else there" },
     Opt { name: "--json", value: "", help: "one JSON line on standard output, nothing else there" },

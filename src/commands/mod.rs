@@ -42,6 +42,8 @@ use crate::output;
 /// A command of the program.
 struct Command {
     name: &'static str,
+    /// What it is about, which is what the list of commands is parted by.
+    subject: &'static str,
     /// One line for the list of commands.
     about: &'static str,
     /// How to call it, and examples.
@@ -50,9 +52,14 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
+const NETWORK: &str = "The network";
+const DATA: &str = "The data";
+const MACHINE: &str = "This machine";
+
 const COMMANDS: [Command; 8] = [
     Command {
         name: "train",
+        subject: NETWORK,
         about: "train a network; without options: the tutorial's, on MNIST",
         usage: train::USAGE,
         options: train::OPTIONS,
@@ -60,6 +67,7 @@ const COMMANDS: [Command; 8] = [
     },
     Command {
         name: "eval",
+        subject: NETWORK,
         about: "how good a model is: accuracy, each class, the confusion matrix, the worst mistakes",
         usage: eval::USAGE,
         options: eval::OPTIONS,
@@ -67,20 +75,15 @@ const COMMANDS: [Command; 8] = [
     },
     Command {
         name: "predict",
+        subject: NETWORK,
         about: "what a model sees in an image of the data or in your own pictures",
         usage: predict::USAGE,
         options: predict::OPTIONS,
         run: predict::run,
     },
     Command {
-        name: "inspect",
-        about: "the data: shapes, classes, statistics, images; known datasets",
-        usage: inspect::USAGE,
-        options: inspect::OPTIONS,
-        run: inspect::run,
-    },
-    Command {
         name: "summary",
+        subject: NETWORK,
         about: "the network: its layers and parameters",
         usage: summary::USAGE,
         options: summary::OPTIONS,
@@ -88,13 +91,23 @@ const COMMANDS: [Command; 8] = [
     },
     Command {
         name: "export",
+        subject: NETWORK,
         about: "a model for PyTorch (safetensors) or Keras (npz), or one of theirs as ours",
         usage: export::USAGE,
         options: export::OPTIONS,
         run: export::run,
     },
     Command {
+        name: "inspect",
+        subject: DATA,
+        about: "the data: shapes, classes, statistics, images; known datasets",
+        usage: inspect::USAGE,
+        options: inspect::OPTIONS,
+        run: inspect::run,
+    },
+    Command {
         name: "roofline",
+        subject: MACHINE,
         about: "this machine's peaks, and how near to them each phase of training comes",
         usage: roofline::USAGE,
         options: roofline::OPTIONS,
@@ -102,6 +115,7 @@ const COMMANDS: [Command; 8] = [
     },
     Command {
         name: "info",
+        subject: MACHINE,
         about: "this machine and this build",
         usage: info::USAGE,
         options: info::OPTIONS,
@@ -142,15 +156,30 @@ fn command(name: &str) -> Result<&'static Command> {
     })
 }
 
+/// What to begin with, for the list of commands.
+const BEGINNINGS: &str = "\
+  mnist-fast train --save m.safetensors        the tutorial's network on MNIST, kept
+  mnist-fast eval m.safetensors                how good it is, and what it takes for what
+  mnist-fast predict m.safetensors --index 0   the first test image
+  mnist-fast predict m.safetensors seven.png   your own digit
+  mnist-fast inspect --data fashion-mnist      other data
+  mnist-fast train --explain                   the formulas, and where they come from";
+
 fn overview() -> String {
     let mut text = String::from(
         "Trains multilayer perceptrons on IDX image datasets on the CPU, reproducibly to the last bit.\n\n\
-         Usage: mnist-fast <command> [options]\n\nCommands:\n",
+         Usage: mnist-fast <command> [options]\n",
     );
-    for command in &COMMANDS {
-        text.push_str(&format!("  {:<10} {}\n", command.name, command.about));
+    for subject in [NETWORK, DATA, MACHINE] {
+        text.push_str(&format!("\n{subject}:\n"));
+        for command in COMMANDS.iter().filter(|command| command.subject == subject) {
+            text.push_str(&format!("  {:<10} {}\n", command.name, command.about));
+        }
     }
-    text + "\nmnist-fast <command> --help tells more; mnist-fast --version the version."
+    format!(
+        "{text}\nTo begin with:\n{BEGINNINGS}\n\n\
+         mnist-fast <command> --help tells more; mnist-fast --version the version."
+    )
 }
 
 impl Command {
@@ -167,6 +196,15 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_has_every_command_once() {
+        let text = overview();
+        for command in &COMMANDS {
+            assert_eq!(text.matches(&format!("\n  {:<10} ", command.name)).count(), 1, "{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
 
     #[test]
     fn every_command_has_an_example_with_a_word_on_it() {

@@ -33,6 +33,11 @@ pub(crate) const NUM_CLASSES: Opt = Opt {
     value: "N",
     help: "how many classes the labels have (default: as the model)",
 };
+pub(crate) const CLASSES: Opt = Opt {
+    name: "--classes",
+    value: "LIST",
+    help: "which of the data's classes the model tells apart, in its order, such as\n3,8: where its file does not say so, as those of PyTorch and Keras",
+};
 pub(crate) const SPLIT: Opt = Opt {
     name: "--split",
     value: "NAME",
@@ -59,6 +64,8 @@ pub(crate) struct Options {
     data: Option<String>,
     access: Access,
     num_classes: Option<usize>,
+    /// Some of the data's classes, that the model tells apart.
+    classes: Option<String>,
     pub(crate) part: Option<Part>,
     pub(crate) engine: Engine,
 }
@@ -72,6 +79,7 @@ impl Options {
             num_classes: args.parse("--num-classes", "a whole number from 2 to 256", |text| {
                 text.parse().ok().filter(|n| (2..=256).contains(n))
             })?,
+            classes: args.value("--classes", "classes such as 3,8")?,
             part: args.parse("--split", "test, train or validation", |name| match name {
                 "test" => Some(Part::Test),
                 "train" => Some(Part::Train),
@@ -96,7 +104,7 @@ impl Options {
 
     /// Whether one of the options that choose data was given.
     pub(crate) fn choose_data(&self) -> bool {
-        self.data.is_some() || self.num_classes.is_some() || self.part.is_some()
+        self.data.is_some() || self.num_classes.is_some() || self.classes.is_some() || self.part.is_some()
     }
 
     /// Opens the dataset, which must be of the model's shape, and says which of its classes the model knows.
@@ -107,19 +115,32 @@ impl Options {
         let known = dataset::known::find(name).is_some();
         let folder_names =
             ["classes.txt", "class-names.txt"].iter().any(|f| Path::new(name).join(f).exists());
-        let chosen = chosen(model, path)?;
-        let classes = chosen.as_ref().map_or(network.classes(), |(_, of)| *of);
-        let implied = (!known && !folder_names && (2..=256).contains(&classes)).then_some(classes);
+        let recorded = chosen(model, path)?;
+        let classes = recorded.as_ref().map_or(network.classes(), |(_, of)| *of);
+        // With some classes only, a file that does not say so does not know how many there are.
+        let says = recorded.is_some() || self.classes.is_none();
+        let implied = (!known && !folder_names && says && (2..=256).contains(&classes)).then_some(classes);
         let data = dataset::open_with(&dataset::Options {
             num_classes: self.num_classes.or(implied),
             access: self.access,
             ..dataset::Options::new(name)
         })?;
         data.notices.iter().for_each(output::stderr);
+        let given = self
+            .classes
+            .as_ref()
+            .map(|text| self.chosen(text, &recorded, &data, network, path))
+            .transpose()?;
+        let classes = if given.is_some() { data.classes } else { classes };
         if (network.inputs(), classes) != (data.rows * data.cols, data.classes) {
+            let some = if classes < data.classes && recorded.is_none() {
+                ", or say by --classes which of these it tells apart"
+            } else {
+                ""
+            };
             return Err(Error::failed(format!(
                 "{} takes {} inputs to {classes} classes, but {} has images of {} x {} and {} classes; give the data \
-                 it was trained on with --data",
+                 it was trained on with --data{some}",
                 path.display(),
                 network.inputs(),
                 data.name,
@@ -128,8 +149,36 @@ impl Options {
                 data.classes
             )));
         }
-        let classes = Classes::new(chosen.map(|(chosen, _)| chosen), &data, model);
+        let classes = Classes::new(given.or(recorded.map(|(recorded, _)| recorded)), &data, model);
         Ok((data, classes))
+    }
+
+    /// The classes that `--classes` names, which must be as many as the model's, and those of its record.
+    fn chosen(
+        &self,
+        text: &str,
+        recorded: &Option<(Chosen, usize)>,
+        data: &Dataset,
+        network: &Network,
+        path: &Path,
+    ) -> Result<Chosen> {
+        let given = Chosen::parse(text, data)?;
+        if let Some((recorded, _)) = recorded.as_ref().filter(|(recorded, _)| *recorded != given) {
+            return Err(Error::failed(format!(
+                "{} was trained on the classes {}, not on --classes {text}; leave --classes out",
+                path.display(),
+                recorded.names(data.class_names.as_ref()).join(",")
+            )));
+        }
+        if given.len() != network.classes() {
+            return Err(Error::failed(format!(
+                "{} tells {} classes apart, but --classes {text} names {}; name one for each, in its order",
+                path.display(),
+                network.classes(),
+                given.len()
+            )));
+        }
+        Ok(given)
     }
 
     /// The part of the data that was asked for, and what it is called.

@@ -15,7 +15,7 @@ use mnist_fast::predict::Predictor;
 use mnist_fast::{Error, Result};
 
 use super::model::{self, Options, class_name, is_stdin, trained_on};
-use crate::args::{Args, Opt};
+use crate::args::{Args, Opt, heading};
 use crate::output::{self, JsonLine};
 
 pub(crate) const USAGE: &str = "\
@@ -34,19 +34,24 @@ The images of an IDX file are taken as they are. mnist-fast train --save model.s
 model.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
-    Opt { name: "--index", value: "N", help: "image N of the data, from 0" },
+    heading("An image of the data"),
+    Opt { name: "--index", value: "N", help: "its number, from 0" },
     model::DATA,
     model::NUM_CLASSES,
+    model::CLASSES,
     model::SPLIT,
     model::NO_MMAP,
+    heading("Pictures"),
     Opt {
         name: "--as-is",
         value: "",
         help: "pictures are of the network's size, light on black: nothing is cut,\nscaled or inverted",
     },
+    heading("This machine"),
     model::THREADS,
     model::ISA,
     model::SPARSE,
+    heading("Output"),
     Opt {
         name: "--json",
         value: "",
@@ -83,7 +88,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         }
         (None, false) if options.choose_data() => {
             return Err(Error::usage(
-                "--data, --num-classes and --split go with --index; leave them out for files",
+                "--data, --num-classes, --classes and --split go with --index; leave them out for files",
             ));
         }
         (Some(_), true) if as_is => {

@@ -11,7 +11,7 @@ use super::data::{self, Source};
 use super::engine::{self, Engine, threads_for};
 use super::info;
 use super::network::{HIDDEN, parse_hidden};
-use crate::args::{Args, Opt, at_least_one};
+use crate::args::{Args, Opt, at_least_one, heading};
 use crate::output::{self, JsonLine};
 
 pub(crate) const USAGE: &str = "\
@@ -27,17 +27,21 @@ over nonzeros load from L1; its operands once, from the smallest cache that has 
 Square roots, divisions and exponentials are not counted.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
+    heading("Data"),
     data::DATA,
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
     data::NO_MMAP,
+    heading("Network and training"),
     HIDDEN,
     Opt { name: "--batch-size", value: "N", help: "images per step (default 64)" },
     Opt { name: "--epochs", value: "N", help: "epochs to time, after one that is not (default 2)" },
+    heading("This machine"),
     Opt { name: "--threads", value: "N", help: "(default: as train: one per core, at most batch size / 16)" },
     engine::ISA,
     engine::SPARSE,
+    heading("Output"),
     Opt { name: "--json", value: "", help: "JSON lines on standard output, and nothing else there" },
 ];
 

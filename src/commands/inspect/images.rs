@@ -98,8 +98,9 @@ impl Distorted {
 pub(super) struct Chosen<'a> {
     data: &'a Dataset,
     split: &'a Split,
-    /// What they were chosen from.
+    /// What they were chosen from, and what that is called.
     range: Range<usize>,
+    of: &'static str,
     /// Counted from the start of the range.
     indices: Vec<usize>,
     distorted: Option<(Distortion, u32)>,
@@ -159,7 +160,7 @@ impl Selection {
         let distorted = self.distorted.map(|Distorted { range, seed, epochs }| {
             Ok((distortion(range, seed, (data.rows, data.cols))?, epochs))
         });
-        Ok(Chosen { data, split, range, indices, distorted: distorted.transpose()? })
+        Ok(Chosen { data, split, range, of, indices, distorted: distorted.transpose()? })
     }
 }
 
@@ -233,7 +234,12 @@ impl Chosen<'_> {
             Tile { image: self.image(shown), caption }
         });
         let tiles: Vec<Tile> = tiles.collect();
-        draw::grid(&tiles, &draw::Options::of_stdout()).join("\n")
+        let drawn = draw::grid(&tiles, &draw::Options::of_stdout());
+        // Where numbers of a part are others than in its file, that is said.
+        let counted = (self.range.start > 0).then(|| {
+            format!("#0 of {} is image {} of the training file\n", self.of, thousands(self.range.start))
+        });
+        counted.into_iter().chain(drawn).collect::<Vec<_>>().join("\n")
     }
 
     /// Writes the contact sheet.
@@ -259,7 +265,12 @@ impl Chosen<'_> {
             return line.with("png", path.to_string_lossy()).with("images", self.indices.len());
         }
         let image = |shown: &Shown<'_>| {
-            let mut image = serde_json::json!({ "index": shown.index, "label": self.label(shown.index), "pixels": shown.pixels });
+            let mut image = serde_json::json!({
+                "index": shown.index,
+                "index_in_file": self.range.start + shown.index,
+                "label": self.label(shown.index),
+                "pixels": shown.pixels
+            });
             if let Some(epoch) = shown.epoch {
                 image["epoch"] = epoch.into();
             }

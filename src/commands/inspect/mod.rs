@@ -12,7 +12,7 @@ use mnist_fast::{Error, Result};
 use super::augment;
 use super::data::{self, Source};
 use super::files;
-use crate::args::{Args, Opt, at_least_one};
+use crate::args::{Args, Opt, at_least_one, heading};
 use crate::output::{self, JsonLine};
 use images::{Distorted, Part, Selection};
 
@@ -32,16 +32,19 @@ Usage: mnist-fast inspect [options]
 What asks for images or labels alone shows them without the overview.";
 
 pub(crate) const OPTIONS: &[Opt] = &[
+    heading("Data"),
     data::DATA,
     data::NUM_CLASSES,
     data::VALIDATION,
     data::VALIDATION_SPLIT,
     data::NO_MMAP,
+    heading("What to show"),
     Opt {
         name: "--stats",
         value: "",
         help: "range, mean, standard deviation and density of each set's pixels",
     },
+    Opt { name: "--labels", value: "N", help: "the first N labels, as integers and one-hot" },
     Opt {
         name: "--images",
         value: "N",
@@ -52,13 +55,14 @@ pub(crate) const OPTIONS: &[Opt] = &[
     Opt {
         name: "--split",
         value: "NAME",
-        help: "images and labels from train, validation or test\n(default: the training file, before validation is split off)",
+        help: "images and labels from train, validation or test, counted within it\n(default: the training file, before validation is split off)",
     },
     Opt {
         name: "--png",
         value: "FILE",
         help: "put the images onto a contact sheet in place of the terminal",
     },
+    heading("Augmentation"),
     augment::AUGMENT,
     augment::ROTATE,
     augment::SCALE,
@@ -69,13 +73,14 @@ pub(crate) const OPTIONS: &[Opt] = &[
         value: "N",
         help: "of the run whose distorted images are drawn, each after the image itself\n(default 42)",
     },
-    Opt { name: "--labels", value: "N", help: "the first N labels, as integers and one-hot" },
+    heading("Known datasets"),
     Opt { name: "--list", value: "", help: "the known datasets: which are here, and how to get the others" },
     Opt {
         name: "--verify",
         value: "",
         help: "compare the SHA-256 of every unpacked file with the published one;\nexit code 1 if one differs",
     },
+    heading("Output"),
     Opt { name: "--json", value: "", help: "JSON on standard output, and nothing else there" },
 ];
 
