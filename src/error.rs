@@ -64,6 +64,13 @@ impl Error {
         Error { kind: Kind::ClosedPipe, message: "standard output was closed".into() }
     }
 
+    /// The same with more at the end of its sentence.
+    pub fn and(mut self, more: &str) -> Self {
+        let end = self.message.find('\n').unwrap_or(self.message.len());
+        self.message.insert_str(end, &escaped(more));
+        self
+    }
+
     /// Which kind of failure this is.
     pub fn kind(&self) -> Kind {
         self.kind

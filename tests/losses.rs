@@ -573,6 +573,14 @@ fn eval_tells_the_loss_that_the_model_was_trained_with() {
                 told.contains(&format!("cross-entropy {plain:.4}")) && told.contains("as trained, with ");
             assert_eq!(both, !words.is_empty(), "{told}");
         }
+        // So does the last line of training.
+        let told = succeeds(&["train", "--like", model, "--quiet"]);
+        assert_eq!(
+            told.contains(&format!("test loss {loss:.4}, as trained, with ")),
+            !words.is_empty(),
+            "{told}"
+        );
+        assert!(words.iter().all(|words| told.contains(words)), "{told}");
     }
     let mut bytes = std::fs::read(model).unwrap();
     let record = br#"label_smoothing\":0.1"#;

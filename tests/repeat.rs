@@ -26,10 +26,10 @@ fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// What a run ends with but for the time.
+/// What a run ends with but for the time, and for the model that it was to be like.
 fn end(arguments: &[&str]) -> Value {
     let mut end = json(&succeeds(&[arguments, &["--json"]].concat())).pop().unwrap();
-    end.as_object_mut().unwrap().remove("seconds");
+    end.as_object_mut().unwrap().retain(|name, _| name != "seconds" && name != "same_weights_as");
     end
 }
 
@@ -68,8 +68,14 @@ fn the_printed_command_and_the_saved_model_repeat_the_run() {
         }
         let like = ["train", "--like", &model, "--threads", "1", "--sparse", "never"];
         assert_eq!(end(&like), expected, "{set}");
-        let words = succeeds(&like);
-        assert!(words.contains(&format!("the weights are those of {model}, to the bit")), "{words}");
+        let says = format!("the weights are those of {model}, to the bit\nweights sha256");
+        // Also where an option is given again, and by the result alone.
+        for more in [&[][..], &["--seed", if *set == SETS[1] { "07" } else { "42" }], &["--quiet"]] {
+            let words = succeeds(&[&like, more].concat());
+            assert!(words.contains(&says), "{more:?}: {words}");
+        }
+        let mut same = json(&succeeds(&[&like[..], &["--json"]].concat())).pop().unwrap();
+        assert_eq!(same.as_object_mut().unwrap().remove("same_weights_as"), Some(model.clone().into()));
     }
 }
 
@@ -188,6 +194,36 @@ fn what_cannot_be_repeated_is_one_sentence() {
 }
 
 #[test]
+fn an_error_over_what_was_not_given_says_where_it_comes_from() {
+    let scratch = small_mnist(120, 20);
+    let data = folder(&scratch);
+    let path = |name: &str| scratch.path(name).display().to_string();
+    let (first, second, run) = (path("first.safetensors"), path("second.safetensors"), path("run"));
+    let own = ["train", "--data", &data, "--epochs", "1", "--hidden", "8", "--save"];
+    succeeds(&[&own[..], &[&first]].concat());
+    succeeds(&["train", "--data", &data, "--epochs", "1", "--init", &first, "--save", &second]);
+    succeeds(&["train", "--data", &data, "--epochs", "1", "--hidden", "8", "--checkpoint", &run]);
+    fs::remove_file(&first).unwrap();
+    for (code, arguments, part) in [
+        (
+            2,
+            &["--recipe", "best", "--early-stop", "3"][..],
+            " (--validation 0 comes from --recipe best)".to_owned(),
+        ),
+        (1, &["--like", &second], format!(" (--init {first} comes from --like {second})")),
+    ] {
+        let error = fails(code, &[&["train"], arguments].concat());
+        assert!(error.trim_end().ends_with(&part), "{arguments:?}: {error}");
+    }
+    // What is given is not told again.
+    let error = fails(1, &["train", "--like", &second, "--init", &first]);
+    assert!(!error.contains("comes from"), "{error}");
+    fs::remove_dir_all(scratch.path("data")).unwrap();
+    let error = fails(1, &["train", "--resume", &run]);
+    assert!(error.contains(&format!(" (--data {data} comes from --resume {run})")), "{error}");
+}
+
+#[test]
 fn the_report_has_the_command() {
     let scratch = small_mnist(120, 20);
     let data = folder(&scratch);
@@ -195,5 +231,7 @@ fn the_report_has_the_command() {
     let own = ["train", "--data", &data, "--epochs", "1", "--hidden", "8"];
     succeeds(&[&own[..], &["--report", &page]].concat());
     let (html, printed) = (fs::read_to_string(&page).unwrap(), command(&own));
-    assert!(html.contains(&printed), "{printed}");
+    // Each option in an element of its own.
+    let text = html.replace("<span class=\"option\">", "").replace("</span>", "");
+    assert!(text.contains(&printed), "{printed}");
 }

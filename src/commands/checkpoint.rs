@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 
 use super::files::Named;
 use super::repeat::{ARGUMENTS, LIKE, PRINT_COMMAND};
+use super::taken::Taken;
 use super::train::OPTIONS;
 use crate::args::{Args, Given, Opt};
-use crate::output::{self, warning};
+use crate::output::{self, quoted, warning};
 
 pub(crate) const CHECKPOINT: Opt = Opt {
     name: "--checkpoint",
@@ -202,6 +203,13 @@ impl Request {
             }
         }
         Ok(())
+    }
+
+    /// What the run has from its folder.
+    pub(crate) fn taken(&self) -> Option<Taken> {
+        let Request::Resume { resumed: Some(resumed), options, .. } = self else { return None };
+        let from = format!("{} {}", RESUME.name, quoted(&resumed.folder.to_string_lossy()));
+        Some(Taken::new(from, options, &resumed.given))
     }
 
     /// Whether a run is to go on.

@@ -29,6 +29,7 @@ mod report;
 mod roofline;
 mod schedule;
 mod summary;
+mod taken;
 mod train;
 
 use std::ffi::OsString;

@@ -2,7 +2,8 @@
 
 use mnist_fast::{Error, Result};
 
-use super::repeat::{LIKE, command_line, replacing};
+use super::repeat::{LIKE, command_words, replacing};
+use super::taken::Taken;
 use crate::args::{Args, Given, Opt};
 
 pub(crate) const RECIPE: Opt = Opt {
@@ -53,11 +54,19 @@ const RECIPES: &[Recipe] = &[
     ),
 ];
 
-/// Takes `--recipe`: the command line that it stands for, and the arguments with its options, where none given replaces them.
+/// A recipe that was asked for.
+pub(crate) struct Expanded {
+    /// The command line that it stands for.
+    pub(crate) line: String,
+    /// What the run has from it.
+    pub(crate) taken: Taken,
+}
+
+/// Takes `--recipe`; the arguments that remain have its options, where none given replaces them.
 ///
 /// # Errors
 /// Where there is no such recipe, or a model file says what to train.
-pub(crate) fn expand(mut args: Args) -> Result<(Option<String>, Args)> {
+pub(crate) fn expand(mut args: Args) -> Result<(Option<Expanded>, Args)> {
     let find = |text: &str| RECIPES.iter().find(|(name, _)| *name == text);
     let Some((name, options)) = args.parse(RECIPE.name, "quick, best or wider", find)? else {
         return Ok((None, args));
@@ -66,13 +75,10 @@ pub(crate) fn expand(mut args: Args) -> Result<(Option<String>, Args)> {
         return Err(Error::usage("--recipe and --like exclude each other: each says what to train"));
     }
     let stored: Vec<Given> = options.iter().map(|(option, value)| (*option, Some(value.into()))).collect();
-    let (_, all) = replacing(&mut args, &stored)?;
-    let words = all.iter().flat_map(|(option, value)| {
-        [Some((*option).to_owned()), value.as_ref().map(|value| value.to_string_lossy().into_owned())]
-    });
-    let words: Vec<String> = words.flatten().collect();
-    let line = format!("recipe {name}: {}", command_line(words.iter().map(String::as_str)));
-    Ok((Some(line), args.and(&all)))
+    let (given, all) = replacing(&mut args, &stored)?;
+    let line = format!("recipe {name}: mnist-fast train {}", command_words(&all).join(" "));
+    let taken = Taken::new(format!("{} {name}", RECIPE.name), &all, &given);
+    Ok((Some(Expanded { line, taken }), args.and(&all)))
 }
 
 #[cfg(test)]
@@ -82,7 +88,8 @@ mod tests {
 
     fn expanded(arguments: &[&str]) -> Result<String> {
         let arguments = arguments.iter().map(Into::into).collect();
-        expand(Args::new("train", OPTIONS, arguments)).map(|(line, _)| line.unwrap_or_default())
+        let (expanded, _) = expand(Args::new("train", OPTIONS, arguments))?;
+        Ok(expanded.map_or(String::new(), |expanded| expanded.line))
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::checkpoint::{INIT_SHA256, is_of_run};
 use super::engine::ISA;
 use super::network::{ACTIVATION, DROPOUT, HIDDEN};
+use super::taken::Taken;
 use super::train::OPTIONS;
 use crate::args::{Args, Given, Opt};
 use crate::output::quoted;
@@ -54,7 +55,7 @@ const DEPENDENTS: [(&str, &[&str]); 8] = [
     ),
     ("--clip-value", &["--clip-norm"]),
     ("--clip-norm", &["--clip-value"]),
-    ("--schedule", &["--lr-drop-every", "--lr-factor", "--lr-first", "--lr-final"]),
+    ("--schedule", &["--warmup", "--lr-drop-every", "--lr-factor", "--lr-first", "--lr-final"]),
     ("--augment", &["--augment-rotate", "--augment-scale", "--augment-shear", "--augment-shift"]),
     // The file says what network there is.
     ("--init", &["--hidden", "--activation", "--loss"]),
@@ -111,6 +112,14 @@ fn as_argument(option: &str, value: &Value) -> Option<String> {
     }
 }
 
+/// Options as a shell takes them.
+pub(crate) fn command_words(options: &[Given]) -> Vec<String> {
+    let words = options.iter().flat_map(|(name, value)| {
+        [Some((*name).to_owned()), value.as_ref().map(|value| quoted(&value.to_string_lossy()))]
+    });
+    words.flatten().collect()
+}
+
 /// The whole command as a shell takes it.
 pub(crate) fn command_line<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
     ["mnist-fast", "train"].into_iter().chain(arguments).map(quoted).collect::<Vec<_>>().join(" ")
@@ -123,8 +132,14 @@ pub(crate) struct Like {
     weights_sha256: String,
     /// What the `--init` file hashed to then, unless another one is given.
     init_sha256: Option<String>,
-    /// Whether the run is to be that one: no option is another one, and its bits are fixed.
-    same: bool,
+    /// The record of the model's run.
+    training: Value,
+    /// Whether a run with its settings is to end with its weights: it did so itself, and its bits are fixed.
+    ends_with_it: bool,
+    /// Whether no option of the run was given.
+    untouched: bool,
+    /// What the run has from the model.
+    pub(crate) taken: Taken,
 }
 
 impl Like {
@@ -135,14 +150,21 @@ impl Like {
         let training = model.training.unwrap_or_default();
         let stored = options(&path, &training)?;
         let (given, all) = replacing(&mut args, &stored)?;
-        let portable = |options: &[Given]| options.iter().any(|(name, _)| *name == ISA.name);
+        let portable = stored.iter().any(|(name, _)| *name == ISA.name);
         // The best model of a run, beside its checkpoints, is not what the run ends with.
-        let ends_with_it = training.get("epoch").is_none() || !training["early_stop"].is_null();
-        let same = given.iter().all(|(name, _)| *name == ISA.name) && !portable(&stored) && ends_with_it;
+        let is_result = training.get("epoch").is_none() || !training["early_stop"].is_null();
         let init =
             given.iter().all(|(name, _)| *name != "--init").then(|| training.get(INIT_SHA256)).flatten();
         let init_sha256 = init.and_then(Value::as_str).map(str::to_owned);
-        let like = Like { path, weights_sha256: model.network.sha256(), init_sha256, same };
+        let like = Like {
+            taken: Taken::new(format!("{} {}", LIKE.name, quoted(&path.to_string_lossy())), &all, &given),
+            weights_sha256: model.network.sha256(),
+            init_sha256,
+            ends_with_it: is_result && !portable,
+            untouched: given.iter().all(|(name, _)| *name == ISA.name),
+            training,
+            path,
+        };
         Ok((Some(like), args.and(&all)))
     }
 
@@ -161,23 +183,33 @@ impl Like {
         }
     }
 
-    /// Whether the run came to what it should, in words; nothing where it was to be another one.
+    /// The model, if the run, of which this is the record, came to its weights; nothing where it was to be another run.
     ///
     /// # Errors
-    /// Where the weights are others.
-    pub(crate) fn compare(&self, sha256: &str, isa: Isa) -> Result<Option<String>> {
-        if !self.same || !isa.is_exact() {
+    /// Where it was to come to these weights, and came to others.
+    pub(crate) fn compare(&self, record: &Value, sha256: &str, isa: Isa) -> Result<Option<&Path>> {
+        let same = self.untouched || settings(&self.training) == settings(record);
+        if !same || !self.ends_with_it || !isa.is_exact() {
             return Ok(None);
         }
         let path = self.path.display();
         if sha256 == self.weights_sha256 {
-            return Ok(Some(format!("the weights are those of {path}, to the bit")));
+            return Ok(Some(&self.path));
         }
         Err(Error::failed(format!(
             "the weights are not those of {path}, whose SHA-256 is {}; its data or --init file is another now, or its version was",
             self.weights_sha256
         )))
     }
+}
+
+/// Those of a record on which the result depends.
+fn settings(record: &Value) -> Option<Map<String, Value>> {
+    let mut settings = record.as_object()?.clone();
+    for other in ["sparse", "epoch", ARGUMENTS] {
+        settings.remove(other);
+    }
+    Some(settings)
 }
 
 /// Takes the options of the run out of `args`: those given, and all that hold if the `stored` ones do where none replaces them.
@@ -275,7 +307,8 @@ mod tests {
             (given("--hidden", "9"), "--activation", false),
             (given("--hidden", "none"), "--activation", true),
             (given("--schedule", "constant"), "--lr-final", true),
-            (given("--schedule", "constant"), "--warmup", false),
+            (given("--schedule", "constant"), "--warmup", true),
+            (given("--warmup", "1"), "--schedule", false),
             (given("--init", "m"), "--hidden", true),
         ] {
             assert_eq!(replaces(&option, name), expected, "{option:?}, {name}");

@@ -21,6 +21,23 @@ pub(crate) enum Style {
     Quiet,
 }
 
+/// What a run came to.
+pub(crate) struct End<'a> {
+    pub(crate) test: Option<Metrics>,
+    /// What its losses have beside the cross-entropy.
+    pub(crate) trained: Option<String>,
+    pub(crate) sha256: &'a str,
+    pub(crate) seconds: f64,
+    /// Where the model was saved.
+    pub(crate) saved: Option<&'a Path>,
+    /// What is kept of the run, in words.
+    pub(crate) kept: Option<String>,
+    /// A line for each other file.
+    pub(crate) wrote: Vec<String>,
+    /// The model whose weights were to come out, and did.
+    pub(crate) same: Option<&'a Path>,
+}
+
 /// Turns events into lines.
 pub(crate) struct Report {
     style: Style,
@@ -168,34 +185,32 @@ impl Report {
     }
 
     /// After the last epoch.
-    pub(crate) fn end(
-        &self,
-        test: Option<Metrics>,
-        sha256: &str,
-        seconds: f64,
-        saved: Option<&Path>,
-        kept: Option<String>,
-        wrote: Vec<String>,
-    ) -> Vec<String> {
+    pub(crate) fn end(&self, end: End<'_>) -> Vec<String> {
+        let End { test, trained, sha256, seconds, saved, kept, wrote, same } = end;
         let interval = test.map(|test| test.accuracy_ci95());
         if self.style == Style::Json {
-            let end = JsonLine::new()
+            let line = JsonLine::new()
                 .with("event", "end")
                 .with("test_loss", test.map(|test| test.loss()))
                 .with("test_accuracy", test.map(|test| test.accuracy()))
                 .with("test_accuracy_ci95", interval.map(|(low, high)| vec![low, high]))
                 .with("weights_sha256", sha256)
                 .with("seconds", seconds);
-            return vec![self.result.into_iter().fold(end, |end, epoch| end.with("epoch", epoch)).finish()];
+            let line = self.result.into_iter().fold(line, |line, epoch| line.with("epoch", epoch));
+            let same = same.map(|path| path.to_string_lossy());
+            return vec![
+                same.into_iter().fold(line, |line, path| line.with("same_weights_as", path)).finish(),
+            ];
         }
         let mut lines = vec![];
         if let (Some(test), Some((low, high))) = (test, interval) {
             lines.push(format!(
-                "test accuracy {:.2} % (95 % interval {:.2} to {:.2}), test loss {:.4}",
+                "test accuracy {:.2} % (95 % interval {:.2} to {:.2}), test loss {:.4}{}",
                 100.0 * test.accuracy(),
                 100.0 * low,
                 100.0 * high,
-                test.loss()
+                test.loss(),
+                trained.map_or(String::new(), |how| format!(", as trained, {how}"))
             ));
         }
         if self.style == Style::Text {
@@ -207,6 +222,7 @@ impl Report {
             lines.extend(kept);
             lines.extend(wrote);
         }
+        lines.extend(same.map(|path| format!("the weights are those of {}, to the bit", path.display())));
         lines.push(format!("weights sha256 {sha256}"));
         lines
     }

@@ -9,10 +9,11 @@ use mnist_fast::predict::{self, Evaluation, Objective, Predictor};
 use mnist_fast::train::{Examples, Trainer};
 use serde_json::Value;
 
+use super::super::engine::Engine;
 use super::super::keeper::Keeper;
 use super::super::outputs::{Outputs, Run};
 use super::super::repeat::Like;
-use super::super::report::Report;
+use super::super::report::{End, Report};
 use super::evaluate;
 use super::images::Images;
 use super::pipe::Pipe;
@@ -48,19 +49,27 @@ impl Ending<'_> {
         let seconds = self.started.elapsed().as_secs_f64();
         let written = self.write(&trainer, &sha256, seconds);
         let isa = self.plan.engine.kernels.isa();
-        let likeness = self.like.as_ref().map_or(Ok(None), |like| like.compare(&sha256, isa));
+        let likeness = self.like.as_ref().map_or(Ok(None), |like| like.compare(&self.training, &sha256, isa));
         let kept = keeper.finish();
         let (wrote, kept, failure) = match written.and_then(|lines| Ok((lines, kept?))) {
             Ok((lines, kept)) => (lines, kept, None),
             Err(error) => (vec![], None, Some(error)),
         };
         let (same, failure) = match likeness {
-            Ok(words) => (words, failure),
+            Ok(same) => (same, failure),
             Err(error) => (None, failure.or(Some(error))),
         };
-        let wrote = wrote.into_iter().chain(same).collect();
-        let saved = self.plan.save.as_deref();
-        self.pipe.print(self.report.end(tested, &sha256, seconds, saved, kept, wrote))?;
+        let end = End {
+            test: tested,
+            trained: self.objective().describe(),
+            sha256: &sha256,
+            seconds,
+            saved: self.plan.save.as_deref(),
+            kept,
+            wrote,
+            same,
+        };
+        self.pipe.print(self.report.end(end))?;
         failure.map_or(Ok(()), Err)
     }
 
@@ -97,11 +106,14 @@ impl Ending<'_> {
 
     /// What the network makes of each image.
     fn evaluation(&self, trainer: &Trainer, examples: Examples<'_>) -> Result<Evaluation> {
-        let Plan { engine, smoothing, moves, .. } = self.plan;
-        let settings =
-            predict::Settings { kernels: engine.kernels, threads: self.threads, sparse: engine.sparse };
-        let objective = Objective { smoothing: *smoothing, l2: moves.regularization.l2 };
-        Predictor::new(trainer.network(), settings)?.evaluate_as(examples, objective)
+        let Engine { kernels, sparse, .. } = self.plan.engine;
+        let settings = predict::Settings { kernels, threads: self.threads, sparse };
+        Predictor::new(trainer.network(), settings)?.evaluate_as(examples, self.objective())
+    }
+
+    /// What was made small.
+    fn objective(&self) -> Objective {
+        Objective { smoothing: self.plan.smoothing, l2: self.plan.moves.regularization.l2 }
     }
 
     /// What the report tells of the run beside its settings.

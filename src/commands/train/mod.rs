@@ -35,13 +35,27 @@ use task::Task;
 pub(crate) fn run(args: Args) -> Result<()> {
     let started = Instant::now();
     let (recipe, args) = recipe::expand(args)?;
-    let (like, args) = Like::parse(args)?;
+    let (mut like, args) = Like::parse(args)?;
     let (request, args) = Request::parse(args)?;
     if like.is_some() && request.is_resume() {
         return Err(Error::usage(
             "--like and --resume exclude each other: a run goes on with its own options",
         ));
     }
+    let (line, of_recipe) = recipe.map_or((None, None), |recipe| (Some(recipe.line), Some(recipe.taken)));
+    let of_like = like.as_mut().map(|like| std::mem::take(&mut like.taken));
+    let taken = of_recipe.or(of_like).or(request.taken()).unwrap_or_default();
+    train(started, args, line, like, request).map_err(|error| taken.explain(error))
+}
+
+/// Trains as the arguments say, in which all that the run has from elsewhere stands by now; `recipe` is to be printed.
+fn train(
+    started: Instant,
+    args: Args,
+    recipe: Option<String>,
+    like: Option<Like>,
+    request: Request,
+) -> Result<()> {
     let given = args.clone().take(checkpoint::is_of_run)?;
     let mut plan = Plan::parse(args)?;
     let mut outputs = std::mem::take(&mut plan.outputs);
