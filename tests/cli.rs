@@ -357,7 +357,7 @@ fn without_a_cache_folder_it_works_and_says_so() {
 #[test]
 fn help_lists_every_option_and_the_summary_is_the_tutorials() {
     let overview = succeeds(&["--help"]);
-    for command in ["train", "inspect", "summary", "export", "info"] {
+    for command in ["train", "eval", "predict", "inspect", "summary", "export", "roofline", "info"] {
         assert!(overview.contains(&format!("\n  {command} ")), "{overview}");
         for help in [succeeds(&[command, "--help"]), succeeds(&["help", command]), succeeds(&[command, "-h"])]
         {

@@ -18,8 +18,8 @@ pub(crate) const SCHEDULE: Opt = Opt {
 pub(crate) const WARMUP: Opt = Opt {
     name: "--warmup",
     value: "N",
-    help: "let it rise from 0 over the first N epochs, or steps: 100steps, or a share\n\
-           of the run: 5% (one-cycle: from --lr-first; default 30%)",
+    help: "let it rise from 0 over the first N epochs, or 100steps, or 5% of the run\n\
+           (one-cycle: from --lr-first; default 30%)",
 };
 pub(crate) const DROP_EVERY: Opt = Opt {
     name: "--lr-drop-every",
