@@ -47,6 +47,7 @@ pub(crate) struct Table {
     pub(crate) update: unsafe fn(UpdateCall<'_>),
     pub(crate) spmm: unsafe fn(Spmm<'_>),
     pub(crate) spmm_update: unsafe fn(SpmmUpdate<'_>),
+    pub(crate) dense_forward_transposed: unsafe fn(TransposedForward<'_>),
     pub(crate) rmsprop_decay: unsafe fn(RmsPropF32, u32, &mut [f32]),
     pub(crate) compress: unsafe fn(&[f32], &mut [u32], &mut [f32]) -> usize,
     pub(crate) compress_u8: unsafe fn(&[u8], &mut [u32], &mut [f32]) -> usize,
@@ -140,6 +141,15 @@ pub(crate) struct Spmm<'a> {
     pub(crate) start: Start<'a>,
     pub(crate) finish: Finish<'a>,
     pub(crate) c: MatMut<'a>,
+}
+
+/// `Y = act(X W + bias)` for bytes that come as X^T.
+pub(crate) struct TransposedForward<'a> {
+    pub(crate) x_transposed: ByteRows<'a>,
+    pub(crate) w: MatRef<'a>,
+    pub(crate) bias: &'a [f32],
+    pub(crate) relu: bool,
+    pub(crate) y: MatMut<'a>,
 }
 
 /// The optimizer's step on W with the gradient `S D`, S being the transposed input.

@@ -343,6 +343,26 @@ fn bytes_have_the_bits_of_their_floats() {
                 let what = || format!("{} {m}x{n}x{k}, form {form}", kernels.isa());
                 differences.compare(what, &expected, &run(kernels, x));
             }
+            // The same turned over: with a gap after each row, and as rows of a larger matrix, in another order there.
+            let gap = 3;
+            let turned: Vec<u8> = (0..k)
+                .flat_map(|j| (0..m + gap).map(move |i| (i, j)))
+                .map(|(i, j)| if i < m { packed[i * (k + 3) + j] } else { 9 })
+                .collect();
+            let order: Vec<u32> = (0..k as u32).rev().collect();
+            let reversed: Vec<u8> =
+                (0..k).rev().flat_map(|j| &turned[j * (m + gap)..][..m]).copied().collect();
+            let forms = [
+                ByteRows::new(&turned, k, m, m + gap).unwrap(),
+                ByteRows::select(&reversed, m, if m > 0 { &order } else { &[] }).unwrap(),
+            ];
+            for (form, x) in forms.into_iter().enumerate().filter(|(form, _)| m > 0 || *form == 0) {
+                let mut y = vec![GUARD; m * n];
+                let to = MatMut::new(&mut y, m, n).unwrap();
+                kernels.dense_forward_transposed(x, d, &bias, Activation::Relu, to).unwrap();
+                let what = || format!("{} {m}x{n}x{k}, turned over, form {form}", kernels.isa());
+                differences.compare(what, &expected, &y);
+            }
         }
     }
     differences.finish();

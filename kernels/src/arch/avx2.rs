@@ -430,5 +430,6 @@ simd_table! {
         flat 2: [1 2],
         strips 1: [1 2 3 4 5 6],
     ],
-    rows: [4 2 1]
+    rows: [4 2 1],
+    outer: [2: 2 1]
 }

@@ -3,11 +3,11 @@
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
 /// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number, `strips` likewise and
-/// also several side by side in one call) and the widths of its sparse row kernels.
+/// also several side by side in one call) the widths of its sparse row kernels, and those for S by columns (`outer: [columns at a time: widths]`).
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
-    ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt, rows: $rows:tt) => {
-        crate::isa::$features! { stamp_table $token, $isa, $tiles, $rows }
+    ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt, rows: $rows:tt, outer: $outer:tt) => {
+        crate::isa::$features! { stamp_table $token, $isa, $tiles, $rows, $outer }
     };
 }
 
@@ -18,7 +18,8 @@ macro_rules! simd_table {
 macro_rules! stamp_table {
     (
         [$($feature:tt),*] $token:ident, $isa:expr,
-        [$($kind:ident $vectors:literal: [$($rows:literal)*],)*], [$($row_vectors:literal)*]
+        [$($kind:ident $vectors:literal: [$($rows:literal)*],)*], [$($row_vectors:literal)*],
+        [$outer_depth:literal: $($outer_vectors:literal)*]
     ) => {
         stamp_entries! {
             [$($feature),*] $token,
@@ -149,7 +150,16 @@ macro_rules! stamp_table {
             }
         }
 
+        /// # Safety
+        /// As for the generic kernel, and the CPU has the features.
+        #[target_feature($(enable = $feature),*)]
+        unsafe fn outer<const P: usize, const NV: usize, const MASKED: bool>(work: $crate::sparse::outer::Outer) {
+            // SAFETY: the features are this function's; the caller vouches for the rows.
+            unsafe { $crate::sparse::outer::outer::<$token, P, NV, MASKED>($token::new_unchecked(), work) }
+        }
+
         row_kernels!(ROWS: $($row_vectors)*);
+        outer_kernels!(OUTER: $outer_depth, $($outer_vectors)*);
 
         static TILES: $crate::gemm::TileSet = $crate::gemm::TileSet {
             widths: &[$($crate::gemm::TileWidth {
@@ -222,6 +232,13 @@ macro_rules! stamp_table {
 
         /// # Safety
         /// The CPU has the features.
+        unsafe fn dense_forward_transposed(call: $crate::table::TransposedForward<'_>) {
+            // SAFETY: as the caller vouches.
+            unsafe { $crate::sparse::run_outer(OUTER, call) }
+        }
+
+        /// # Safety
+        /// The CPU has the features.
         unsafe fn transpose(from: MatRef<'_>, to: MatMut<'_>) {
             // SAFETY: as the caller vouches.
             unsafe { pack_columns(from, to) }
@@ -263,6 +280,7 @@ macro_rules! stamp_table {
             update,
             spmm,
             spmm_update,
+            dense_forward_transposed,
             rmsprop_decay,
             compress,
             compress_u8,
@@ -294,11 +312,23 @@ macro_rules! row_kernels {
     };
 }
 
+/// The kernels for S by columns of a module, from its `outer`: so many columns at a time.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", feature = "portable"))]
+macro_rules! outer_kernels {
+    ($name:ident: $depth:literal, $($vectors:literal)*) => {
+        static $name: &[$crate::sparse::OuterWidth] = &[$($crate::sparse::Width {
+            vectors: $vectors,
+            full: outer::<$depth, $vectors, false>,
+            masked: outer::<$depth, $vectors, true>,
+        }),*];
+    };
+}
+
 /// The row kernels for one form of S.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", feature = "portable"))]
 macro_rules! row_widths {
     ($form:ty: $($vectors:literal)*) => {
-        &[$($crate::sparse::RowWidth {
+        &[$($crate::sparse::Width {
             vectors: $vectors,
             full: $crate::sparse::RowPair {
                 rows: sparse_rows::<$form, $vectors, false>,

@@ -13,6 +13,7 @@ use crate::generic::{
     self, activation, binary_cross_entropy, compress, convert, dense, math, optimizer, probe, rows,
     soft_labels, softmax,
 };
+use crate::sparse::outer::Outer;
 use crate::sparse::rows::{self as sparse, Rows, UpdateRows};
 use crate::sparse::terms::Terms;
 use crate::table::{DenseForward, DenseInputGradient, DenseWeightUpdate, Step, Table, UpdateRule};
@@ -203,7 +204,15 @@ unsafe fn update_rows<T: Terms, const NV: usize, const MASKED: bool>(
     unsafe { sparse::update_rows::<Portable, T, NV, MASKED>(Portable, work, update) }
 }
 
+/// # Safety
+/// As for the generic kernel.
+unsafe fn outer<const P: usize, const NV: usize, const MASKED: bool>(work: Outer) {
+    // SAFETY: as the caller vouches.
+    unsafe { crate::sparse::outer::outer::<Portable, P, NV, MASKED>(Portable, work) }
+}
+
 row_kernels!(ROWS: 4 2 1);
+outer_kernels!(OUTER: 2, 2 1);
 
 /// The portable kernels.
 pub(crate) static TABLE: Table = Table {
@@ -243,6 +252,8 @@ pub(crate) static TABLE: Table = Table {
     spmm: |call| unsafe { crate::sparse::run(&ROWS, call) },
     // SAFETY: as above.
     spmm_update: |call| unsafe { crate::sparse::run_update(&ROWS, call) },
+    // SAFETY: as above.
+    dense_forward_transposed: |call| unsafe { crate::sparse::run_outer(OUTER, call) },
     rmsprop_decay: |rule, times, v| optimizer::rmsprop_decay(Portable, rule, times, v),
     compress: |x, indices, values| compress::compress(Portable, x, indices, values),
     compress_u8: |bytes, indices, values| compress::compress_u8(Portable, bytes, indices, values),

@@ -66,6 +66,7 @@ pub(crate) static TABLE: Table = Table {
     update: update::update,
     spmm: sparse::spmm,
     spmm_update: sparse::spmm_update,
+    dense_forward_transposed: sparse::dense_forward_transposed,
     rmsprop_decay: sparse::rmsprop_decay,
     compress: sparse::compress,
     compress_u8: sparse::compress_u8,

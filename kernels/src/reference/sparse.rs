@@ -7,7 +7,9 @@ use super::update;
 use crate::Sparse;
 use crate::any_update::AnyUpdate;
 use crate::gemm::{Finish, Start};
-use crate::table::{OptimizerF32, RmsPropF32, RuleF32, Spmm, SpmmUpdate, Step, TransposeBytes, UpdateRule};
+use crate::table::{
+    OptimizerF32, RmsPropF32, RuleF32, Spmm, SpmmUpdate, Step, TransposeBytes, TransposedForward, UpdateRule,
+};
 use crate::view::{MatMut, MatRef};
 
 /// Element `(i, k)`; in CSR form zero where it is not stored.
@@ -53,6 +55,21 @@ pub(super) fn spmm(call: Spmm<'_>) {
                 Finish::WherePositive(_) => 0.0,
                 Finish::Update(_) => unreachable!("an update is a call of its own"),
             };
+        }
+    }
+}
+
+/// `y[i][j]` starts at the bias and takes `x[i][k] w[k][j]` in increasing k; X is turned over.
+pub(super) fn dense_forward_transposed(call: TransposedForward<'_>) {
+    let TransposedForward { x_transposed, w, bias, relu, mut y } = call;
+    for i in 0..y.rows() {
+        let Some(row) = y.row_mut(i) else { continue };
+        for (j, y) in row.iter_mut().enumerate() {
+            let sum = (0..w.rows()).fold(bias[j], |sum, k| {
+                let x = element(x_transposed.into(), k, i);
+                if x == 0.0 { sum } else { fma(x, w.at(k, j), sum) }
+            });
+            *y = if relu { relu_of(sum) } else { sum };
         }
     }
 }

@@ -11,8 +11,11 @@
 //! A term with a zero factor is left out, which changes no bit of a chain but the sign of a zero (N2 of the numerics
 //! contract); the others come in increasing k, so the result is the dense product's. The gradient of weights is the same
 //! product with X^T.
+//!
+//! Where S comes by columns, as bytes, another kernel (`outer.rs`) goes through the rows of D just once.
 
 mod late;
+pub(crate) mod outer;
 pub(crate) mod rows;
 pub(crate) mod terms;
 
@@ -21,7 +24,8 @@ use crate::gemm::{Finish, Start};
 use crate::generic::dense::tile_update;
 use crate::generic::simd::LANES;
 use crate::sparse_input::Sparse;
-use crate::table::{Spmm, SpmmUpdate};
+use crate::table::{Spmm, SpmmUpdate, TransposedForward};
+use outer::{Outer, OuterFn};
 use rows::{Rows, RowsFn, UpdateRows, UpdateRowsFn};
 use terms::{Bytes, Dense, Floats, Listed, SIGHT, Terms, WORD};
 
@@ -57,15 +61,15 @@ impl RowKernels {
 }
 
 /// The widest first.
-pub(crate) type Widths<T> = &'static [RowWidth<T>];
+pub(crate) type Widths<T> = &'static [Width<RowPair<T>>];
 
-/// Row kernels of one width.
-pub(crate) struct RowWidth<T> {
+/// Kernels of one width.
+pub(crate) struct Width<K> {
     /// Vectors of 16 columns.
     pub(crate) vectors: usize,
-    pub(crate) full: RowPair<T>,
+    pub(crate) full: K,
     /// With a masked last vector.
-    pub(crate) masked: RowPair<T>,
+    pub(crate) masked: K,
 }
 
 /// A kernel that stores, and one that ends with an optimizer.
@@ -74,18 +78,21 @@ pub(crate) struct RowPair<T> {
     pub(crate) updates: UpdateRowsFn<T>,
 }
 
+/// Kernels of one width for S by columns.
+pub(crate) type OuterWidth = Width<OuterFn>;
+
 /// One panel of C's columns.
-struct Panel<T: 'static> {
+struct Panel<K: 'static> {
     start: usize,
     /// Columns in the last vector.
     tail: usize,
     vectors: usize,
     is_last: bool,
-    kernels: &'static RowPair<T>,
+    kernels: &'static K,
 }
 
 /// C's columns in panels, each as wide as a kernel or its tail.
-fn panels<T>(widths: Widths<T>, columns: usize) -> impl Iterator<Item = Panel<T>> {
+fn panels<K>(widths: &'static [Width<K>], columns: usize) -> impl Iterator<Item = Panel<K>> {
     let mut start = 0;
     core::iter::from_fn(move || {
         let left = columns - start;
@@ -186,6 +193,34 @@ unsafe fn run_form<T: Terms>(widths: Widths<T>, call: Spmm<'_>, mut form: impl F
                 // vouches for the ISA.
                 unsafe { (panel.kernels.rows)(work, start, finish) };
             }
+        }
+    }
+}
+
+/// Runs a layer forward whose input comes by columns, with the kernels of an ISA.
+///
+/// # Safety
+/// As for [`run`].
+pub(crate) unsafe fn run_outer(widths: &'static [OuterWidth], call: TransposedForward<'_>) {
+    let TransposedForward { x_transposed, w, bias, relu, mut y } = call;
+    let (m, n) = y.shape();
+    let (c_row_stride, base) = (y.leading_dimension(), y.as_mut_ptr());
+    for first in (0..m).step_by(WORD) {
+        for panel in panels(widths, n) {
+            let work = Outer {
+                transposed: bytes(x_transposed, 0),
+                depth: w.rows(),
+                first,
+                rows: WORD.min(m - first),
+                d: Dense { ptr: w.as_ptr().wrapping_add(panel.start), row_stride: w.row_stride() },
+                bias: bias[panel.start..].as_ptr(),
+                relu,
+                c: base.wrapping_add(first * c_row_stride + panel.start),
+                c_row_stride,
+                tail: panel.tail,
+            };
+            // SAFETY: these rows and the panel's columns are inside of Y and W; the caller vouches for the ISA.
+            unsafe { (panel.kernels)(work) };
         }
     }
 }

@@ -355,7 +355,7 @@ impl<T: Searched> Terms for T {
 
 /// Where the first of some bits is, which is set to 0.
 #[inline(always)]
-fn take_first(bits: &mut u64) -> usize {
+pub(crate) fn take_first(bits: &mut u64) -> usize {
     let at = bits.trailing_zeros() as usize;
     *bits &= *bits - 1;
     at
