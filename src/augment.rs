@@ -45,13 +45,11 @@ pub fn distortion(range: DistortionRange, seed: u64, shape: (usize, usize)) -> R
     })
 }
 
-/// A batch of distorted images, and the one before it, whose step may not be over.
+/// A batch of distorted images.
 pub(crate) struct Augmented {
     distortion: Distortion,
     shape: (usize, usize),
-    images: [SharedBuffer<u8>; 2],
-    /// Which of them was taken last.
-    latest: usize,
+    images: SharedBuffer<u8>,
     labels: Vec<u8>,
     /// 0, 1, 2, ...: every image is in its place.
     places: Vec<u32>,
@@ -73,16 +71,12 @@ impl Augmented {
     ) -> Result<Self> {
         let distortion = distortion(range, seed, shape)?;
         let pixels = shape.0 * shape.1;
-        memory::require(
-            batch.checked_mul(pixels).and_then(|bytes| bytes.checked_mul(2)),
-            "training on distorted images",
-        )?;
+        memory::require(batch.checked_mul(pixels), "training on distorted images")?;
         let room = || Mutex::new(vec![0; Kernels::warp_room(shape.0, shape.1)]);
         Ok(Augmented {
             distortion,
             shape,
-            images: [SharedBuffer::new(batch * pixels), SharedBuffer::new(batch * pixels)],
-            latest: 0,
+            images: SharedBuffer::new(batch * pixels),
             labels: vec![0; batch],
             places: (0..batch as u32).collect(),
             rooms: (0..threads).map(|_| room()).collect(),
@@ -101,7 +95,6 @@ impl Augmented {
         for (label, image) in self.labels.iter_mut().zip(images) {
             *label = examples.labels[*image as usize];
         }
-        self.latest = 1 - self.latest;
         let (this, len, threads) = (&*self, self.shape.0 * self.shape.1, team.threads());
         team.run(|t| {
             begin(t);
@@ -114,25 +107,16 @@ impl Augmented {
                 let (map, from) =
                     (this.distortion.warp([*image, epoch], this.shape), examples.image(*image as usize));
                 // SAFETY: every place is one thread's alone, and nobody reads it yet.
-                let to = unsafe { this.images[this.latest].write(place * len..(place + 1) * len) };
+                let to = unsafe { this.images.write(place * len..(place + 1) * len) };
                 kernels.warp_u8(&map, this.shape, from, to, &mut room).expect("images of this shape");
             }
             end(t);
         });
     }
 
-    /// The first `n` images that were taken last, and their places: 0, 1, 2, ...
+    /// The first `n` images, and their places: 0, 1, 2, ...
     pub(crate) fn batch(&self, n: usize) -> (Examples<'_>, &[u32]) {
-        self.part(self.latest, n)
-    }
-
-    /// The first `n` images that were taken before those, with labels that are no longer theirs.
-    pub(crate) fn batch_before(&self, n: usize) -> (Examples<'_>, &[u32]) {
-        self.part(1 - self.latest, n)
-    }
-
-    fn part(&self, which: usize, n: usize) -> (Examples<'_>, &[u32]) {
-        let images = self.images[which].part(0..n * self.shape.0 * self.shape.1);
+        let images = self.images.part(0..n * self.shape.0 * self.shape.1);
         (Examples { images, labels: &self.labels[..n] }, &self.places[..n])
     }
 }

@@ -90,7 +90,7 @@ impl Activations {
         activation.finish(kernels, y);
     }
 
-    /// The same, leaving out the input's zeros.
+    /// The same, leaving out the input's zeros; `x` is turned over.
     ///
     /// # Safety
     /// As for [`Activations::forward_panel`].
@@ -107,7 +107,7 @@ impl Activations {
         let mut y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
         let activation = layer.activation();
         kernels
-            .dense_forward_sparse(x, weights, biases, activation.fused(), y.reborrow())
+            .dense_forward_transposed(x, weights, biases, activation.fused(), y.reborrow())
             .expect("matrices of the network's shapes");
         activation.finish(kernels, y);
     }

@@ -1,6 +1,6 @@
 //! Steps on randomly distorted images.
 
-use mnist_fast_kernels::{DistortionRange, Rule};
+use mnist_fast_kernels::DistortionRange;
 
 use super::step::Owed;
 use super::{Examples, Trainer};
@@ -27,40 +27,24 @@ impl Trainer {
         Ok(self)
     }
 
-    /// A step on the examples at `images`, or on distorted copies of them, after the update by a rule that the images of the step
-    /// before owe; the rest is as for [`Trainer::step`].
+    /// A step on the examples at `images`, or on distorted copies of them; the rest is as for [`Trainer::step`].
     pub(super) fn any_step(
         &mut self,
-        owed: Option<(Rule, &[u32])>,
+        owed: Option<Owed>,
         examples: Examples<'_>,
         images: &[u32],
         next: &[u32],
     ) -> Metrics {
         let Some(mut augmented) = self.augmented.take() else {
-            let owed = owed.map(|(rule, images)| Owed { rule, examples, images });
             return self.step(owed, examples, images, next);
         };
         let Trainer { kernels, team, batch, phases, .. } = self;
         let marks = (|t| phases.begin(t), |t| phases.mark(t, Phase::Gather));
         augmented.fill((*kernels, team), examples, (images, batch.moment[1]), marks);
         phases.mark(0, Phase::Waiting);
-        let owed = owed.map(|(rule, images)| {
-            let (examples, images) = augmented.batch_before(images.len());
-            Owed { rule, examples, images }
-        });
         let (distorted, places) = augmented.batch(images.len());
         let metrics = self.step(owed, distorted, places, &[]);
         self.augmented = Some(augmented);
         metrics
-    }
-
-    /// The update that the last step owes, if there was one.
-    pub(super) fn last_update(&mut self, owed: Option<(Rule, &[u32])>, examples: Examples<'_>) {
-        let Some((rule, images)) = owed else { return };
-        let augmented = self.augmented.take();
-        let (examples, images) =
-            augmented.as_ref().map_or((examples, images), |augmented| augmented.batch(images.len()));
-        self.update(Owed { rule, examples, images }, examples, &[]);
-        self.augmented = augmented;
     }
 }

@@ -33,6 +33,7 @@ use dropout::Dropped;
 use first::FirstLayer;
 use loss::Target;
 use sparse::Turned;
+use step::Owed;
 
 pub use crate::checkpoint::StateTensor;
 pub use crate::optimizer::{Clip, Optimizer, Regularization};
@@ -411,7 +412,7 @@ impl Trainer {
             let rule = self.settings.optimizer.with_learning_rate(rate).at(self.iteration);
             let rule = self.regularization.before(rule);
             let batch = self.any_step(owed, examples, images, next.unwrap_or(&[]));
-            owed = Some((rule, images));
+            owed = Some(Owed { rule, images: images.len() });
             self.iteration += 1;
             self.team.lap();
             self.steps_done.store(done.steps, Relaxed);
@@ -430,7 +431,9 @@ impl Trainer {
                 break;
             }
         }
-        self.last_update(owed, examples);
+        if let Some(owed) = owed {
+            self.update(owed, examples, &[]);
+        }
         self.settle();
         self.order = order;
         self.phases.stop();

@@ -79,6 +79,12 @@ impl Turned {
         ByteRows::new(part, pixels.len(), images, self.stride).expect("room for a whole batch")
     }
 
+    /// All `inputs` pixels of some images of the batch, a row each, as a group turned them over.
+    pub(super) fn images(&self, group: usize, inputs: usize, images: Range<usize>) -> ByteRows<'_> {
+        let part = self.pixels[group].part(images.start..inputs * self.stride);
+        ByteRows::new(part, inputs, images.len(), self.stride).expect("room for a whole batch")
+    }
+
     /// Turns over some pixels of the images `from`, for a group.
     ///
     /// # Safety

@@ -37,11 +37,10 @@ const VECTOR: usize = 16;
 /// Into how many pieces the dense update of layer 1 is cut, to fetch some of the next batch's images between them.
 const PIECES: usize = 16;
 
-/// The update of a step whose gradients are known: the batch, and the rule that moves the weights.
-pub(super) struct Owed<'a> {
+/// The update of a step whose gradients are known: the rule that moves the weights, and how many images its batch has.
+pub(super) struct Owed {
     pub(super) rule: Rule,
-    pub(super) examples: Examples<'a>,
-    pub(super) images: &'a [u32],
+    pub(super) images: usize,
 }
 
 /// What the threads of a step share.
@@ -65,18 +64,24 @@ impl Trainer {
     /// memory; returns the sums of the former. This step's update is owed now. [`Trainer::begin`] was called once.
     pub(super) fn step(
         &mut self,
-        owed: Option<Owed<'_>>,
+        owed: Option<Owed>,
         examples: Examples<'_>,
         images: &[u32],
         next: &[u32],
     ) -> Metrics {
-        let owed = owed.and_then(|owed| match self.first.is_private() && self.gradients.is_none() {
-            true => Some(owed),
-            false => {
+        let owed = match owed {
+            Some(owed) if self.first.is_private() && self.gradients.is_none() => Some(owed),
+            Some(owed) => {
                 self.update(owed, examples, images);
                 None
             }
-        });
+            None => {
+                let (shared, team) = self.shared(examples);
+                // SAFETY: nothing else goes on.
+                team.run(|t| unsafe { shared.turn(t, images) });
+                None
+            }
+        };
         for (label, image) in self.batch.labels.all_mut().iter_mut().zip(images) {
             *label = u32::from(examples.labels[*image as usize]);
         }
@@ -109,8 +114,8 @@ impl Trainer {
         metrics
     }
 
-    /// Moves the weights by what a step owes, while the images at `next` are fetched from memory.
-    pub(super) fn update(&mut self, owed: Owed<'_>, examples: Examples<'_>, next: &[u32]) {
+    /// Moves the weights by what a step owes, while the images at `next`, which the next step is to take, are made ready.
+    pub(super) fn update(&mut self, owed: Owed, examples: Examples<'_>, next: &[u32]) {
         let (shared, team) = self.shared(examples);
         team.run(|t| {
             shared.phases.begin(t);
@@ -184,10 +189,25 @@ impl Shared<'_> {
         images.iter().for_each(|i| prefetch(self.examples.image(*i as usize)));
     }
 
+    /// Turns over thread `t`'s share of the pixels of a batch, if zeros are left out.
+    ///
+    /// # Safety
+    /// No other reference to its rows of these pixels lives.
+    unsafe fn turn(&self, t: usize, images: &[u32]) {
+        let Some(turned) = self.sparse else { return };
+        let (_, members, member) = self.first.place(t);
+        let pixels = split(self.network.inputs(), VECTOR, members, member);
+        let batch = batch_of(self.examples, images);
+        // SAFETY: as the caller vouches.
+        unsafe { turned.turn_pixels(self.kernels, self.first.group(t), batch, pixels) };
+        self.phases.mark(t, Phase::TurnPixels);
+    }
+
     /// Layer 1 forward, on thread `t`'s panels.
     ///
     /// # Safety
-    /// No other reference to its rows of its columns of the first output lives, and nobody writes its panels.
+    /// No other reference to its rows of its columns of the first output lives; nobody writes its panels, and its group has turned
+    /// over the batch's pixels.
     unsafe fn forward_first(&self, t: usize, images: &[u32]) {
         let Shared { kernels, network, batch, examples, phases, .. } = *self;
         let layer = &network.layers()[0];
@@ -201,9 +221,9 @@ impl Shared<'_> {
         for panel in panels {
             // SAFETY: as the caller vouches.
             unsafe {
-                if self.sparse.is_some() {
-                    let own = batch_of(examples, &images[rows.clone()]);
-                    batch.forward_panel_sparse(kernels, layer, panel, own, &rows);
+                if let Some(turned) = self.sparse {
+                    let x = turned.images(self.first.group(t), network.inputs(), rows.clone());
+                    batch.forward_panel_sparse(kernels, layer, panel, x, &rows);
                 } else {
                     batch.forward_panel(kernels, layer, panel, rows_of(x, &rows), &rows, workspace);
                 }
@@ -253,26 +273,22 @@ impl Shared<'_> {
         phases.mark(t, Phase::Deltas);
     }
 
-    /// Gradients and the optimizer's step, on thread `t`'s weights.
+    /// Gradients and the optimizer's step, on thread `t`'s weights; then its share of the batch at `next` is turned over.
     ///
     /// # Safety
     /// No other reference to its rows of its panels, its rows of the other layers' weights, the state of either, its biases, and
     /// the copies turned over for it lives; nobody writes the batch's deltas, nor those columns of its outputs that are a
     /// layer's inputs to these rows.
-    unsafe fn update(&self, t: usize, owed: &Owed<'_>, next: &[u32]) {
+    unsafe fn update(&self, t: usize, owed: &Owed, next: &[u32]) {
         let Shared { kernels, network, batch, phases, sparse, state, first, stored, .. } = *self;
-        let Owed { rule, images, .. } = owed;
-        let all = 0..images.len();
+        let Owed { rule, images } = owed;
+        let all = 0..*images;
         let Worker { workspace, x, gradient, .. } = &mut *self.worker(t);
         let (panels, members, member) = first.place(t);
         let group = first.group(t);
         let pixels = split(network.inputs(), VECTOR, members, member);
         // SAFETY: as the caller vouches.
         unsafe {
-            if let Some(turned) = sparse {
-                turned.turn_pixels(kernels, group, batch_of(owed.examples, images), pixels.clone());
-                phases.mark(t, Phase::TurnPixels);
-            }
             for panel in panels {
                 let update = |rows: Range<usize>| Update {
                     kernels,
@@ -296,6 +312,7 @@ impl Shared<'_> {
                 }
             }
             phases.mark(t, Phase::FirstUpdate);
+            self.turn(t, next);
             for (l, layer) in network.layers().iter().enumerate() {
                 let columns = first.biases(l, t, layer.outputs());
                 let delta = |columns| batch.deltas[l].read(all.clone(), columns);

@@ -118,13 +118,21 @@ impl<S: Simd> RmsPropExtraVectors<S> {
 pub(crate) fn rmsprop_decay<S: Simd>(s: S, rule: RmsPropF32, times: u32, v: &mut [f32]) {
     let rule = RmsPropVectors::new(s, rule);
     for v in v.chunks_mut(LANES) {
-        let mut x = s.load(v);
-        for _ in 0..times {
-            x = rule.decay(s, x);
+        let (mut x, mut left) = (s.load(v), times);
+        // Zero stays zero: most of what is owed for long is state that never was anything else, or came to it long ago.
+        while left > 0 && s.nonzero(x) != 0 {
+            let now = left.min(DECAYS);
+            for _ in 0..now {
+                x = rule.decay(s, x);
+            }
+            left -= now;
         }
         s.store(v, x);
     }
 }
+
+/// Steps of decay between two looks at whether there is anything left.
+const DECAYS: u32 = 32;
 
 /// SGD's numbers in vectors.
 pub(crate) struct SgdVectors<S: Simd> {

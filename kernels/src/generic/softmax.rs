@@ -62,8 +62,14 @@ pub(crate) fn softmax_cross_entropy<S: Simd>(s: S, mut call: CrossEntropy<'_>) {
             let label = call.labels[i] as usize;
             let max = row_max(s, row);
             below_max[k] = max - row[label];
+            let to = call.gradient.as_mut().and_then(|g| g.row_mut(i));
+            if row.len() <= LANES && is_finite(s, row) {
+                call.predictions[i] = first_of_finite(s, row, max);
+                sums[k] = one_vector(s, row, max, to.map(|to| (to, label, batch)));
+                continue;
+            }
             call.predictions[i] = first_of(row, max);
-            sums[k] = match call.gradient.as_mut().and_then(|g| g.row_mut(i)) {
+            sums[k] = match to {
                 None => exp_sum(s, row, max),
                 Some(to) => {
                     let sum = exp_row(s, row, max, to);
@@ -90,6 +96,41 @@ fn gradient_row<S: Simd>(s: S, row: &mut [f32], sum: f32, label: usize, batch: S
         let q = s.div(s.load(p), batch);
         s.store(p, q);
     }
+}
+
+/// [`exp_sum`], or [`exp_row`] and [`gradient_row`], of a row of one vector. Nothing is read back that was just written in other
+/// pieces, and there is no branch to foresee: the core works on several rows at a time.
+#[inline(always)]
+fn one_vector<S: Simd>(s: S, row: &[f32], max: f32, to: Option<(&mut [f32], usize, S::F)>) -> f32 {
+    let e = exp(s, s.sub(s.load(row), s.splat(max)));
+    let sum = s.fold_add(s.select(s.first(row.len()), e, s.splat(0.0)));
+    if let Some((to, label, batch)) = to {
+        let q = s.sub(s.div(e, s.splat(sum)), s.load(&ONE[LANES - label..]));
+        s.store(to, s.div(q, batch));
+    }
+    sum
+}
+
+/// From element 16 - j on: a 1 in lane j, zeros before and after it.
+static ONE: [f32; 2 * LANES + 1] = {
+    let mut one = [0.0; 2 * LANES + 1];
+    one[LANES] = 1.0;
+    one
+};
+
+/// Whether a row of one vector holds neither infinities nor NaN.
+#[inline(always)]
+fn is_finite<S: Simd>(s: S, row: &[f32]) -> bool {
+    let x = s.load(row);
+    s.nonzero(s.sub(x, x)) == 0
+}
+
+/// [`first_of`] for a row of one vector, all of it finite.
+#[inline(always)]
+fn first_of_finite<S: Simd>(s: S, row: &[f32], max: f32) -> u32 {
+    // Lanes past the row's end are +0, which may be the maximum too, but not before one in the row.
+    let below = s.lt(s.load(row), s.splat(max));
+    s.nonzero(s.select(below, s.splat(0.0), s.splat(1.0))).trailing_zeros()
 }
 
 /// [`exp_row`] without its output.

@@ -1,4 +1,5 @@
-//! Movements `a / (sqrt(x) + epsilon)` of a row of weights that end one row late, between the next row's products.
+//! Movements `a / (sqrt(x) + epsilon)` of a row of weights, or of two (`pairs.rs`), that end one row late, between the next row's
+//! products.
 //!
 //! ```text
 //!   row i:      g = products          state, a, x
@@ -15,22 +16,27 @@ use crate::gemm::tile::{load, store};
 use crate::generic::optimizer::Quotient;
 use crate::generic::simd::Simd;
 
-/// What a row's weights still have to move by.
-pub(crate) struct Late<S: Simd, Q, const NV: usize, const MASKED: bool> {
+/// What up to `ROWS` rows of weights still have to move by.
+pub(crate) struct Late<S: Simd, Q, const ROWS: usize, const NV: usize, const MASKED: bool> {
     rule: Q,
     mask: S::M,
-    w: *mut f32,
-    /// Numerators and radicands.
-    parts: [(S::F, S::F); NV],
-    /// The next vector to move; `NV` where nothing is owed.
+    w: [*mut f32; ROWS],
+    parts: [Parts<S, NV>; ROWS],
+    /// The next vector to move, counted through the rows; `ROWS * NV` where nothing is owed.
     at: usize,
 }
 
-impl<S: Simd, Q: Quotient<S>, const NV: usize, const MASKED: bool> Late<S, Q, NV, MASKED> {
+/// Numerators and radicands of a row.
+pub(crate) type Parts<S, const NV: usize> = [(<S as Simd>::F, <S as Simd>::F); NV];
+
+impl<S: Simd, Q: Quotient<S>, const ROWS: usize, const NV: usize, const MASKED: bool>
+    Late<S, Q, ROWS, NV, MASKED>
+{
     /// Nothing is owed yet. `mask` is the last vector's if `MASKED`.
     #[inline(always)]
     pub(crate) fn new(s: S, rule: Q, mask: S::M) -> Self {
-        Late { rule, mask, w: core::ptr::null_mut(), parts: [(s.splat(0.0), s.splat(0.0)); NV], at: NV }
+        let parts = [[(s.splat(0.0), s.splat(0.0)); NV]; ROWS];
+        Late { rule, mask, w: [core::ptr::null_mut(); ROWS], parts, at: ROWS * NV }
     }
 
     #[inline(always)]
@@ -38,15 +44,18 @@ impl<S: Simd, Q: Quotient<S>, const NV: usize, const MASKED: bool> Late<S, Q, NV
         &self.rule
     }
 
-    /// The row of weights at `w` owes these numerators and radicands; the row before owes nothing any more. Where nothing is done
+    /// These rows of weights owe these numerators and radicands; those before owe nothing any more. Where nothing is done
     /// between terms, they are paid at once.
     ///
     /// # Safety
     /// The weights can be read and written until the last call of [`Late::rest`].
     #[inline(always)]
-    pub(crate) unsafe fn owe(&mut self, s: S, w: *mut f32, parts: [(S::F, S::F); NV]) {
-        debug_assert_eq!(self.at, NV);
-        (self.w, self.parts, self.at) = (w, parts, 0);
+    pub(crate) unsafe fn owe<const COUNT: usize>(&mut self, s: S, rows: [(*mut f32, Parts<S, NV>); COUNT]) {
+        debug_assert_eq!(self.at, ROWS * NV);
+        self.at = (ROWS - COUNT) * NV;
+        for (r, (w, parts)) in rows.into_iter().enumerate() {
+            (self.w[ROWS - COUNT + r], self.parts[ROWS - COUNT + r]) = (w, parts);
+        }
         if Self::EVERY == 0 {
             // SAFETY: as the caller vouches.
             unsafe { self.rest(s) };
@@ -59,24 +68,31 @@ impl<S: Simd, Q: Quotient<S>, const NV: usize, const MASKED: bool> Late<S, Q, NV
     /// As for [`Late::owe`].
     #[inline(always)]
     pub(crate) unsafe fn rest(&mut self, s: S) {
-        while self.at < NV {
+        while self.at < ROWS * NV {
             // SAFETY: as the caller vouches.
             unsafe { self.some(s) };
         }
     }
 }
 
-impl<S: Simd, Q: Quotient<S>, const NV: usize, const MASKED: bool> Aside<S> for Late<S, Q, NV, MASKED> {
-    const EVERY: usize = if S::REGISTERS > 8 { 4 } else { 0 };
+impl<S: Simd, Q: Quotient<S>, const ROWS: usize, const NV: usize, const MASKED: bool> Aside<S>
+    for Late<S, Q, ROWS, NV, MASKED>
+{
+    const EVERY: usize = match (S::REGISTERS > 8, ROWS) {
+        (false, _) => 0,
+        (true, 1) => 4,
+        (true, _) => 3,
+    };
 
     #[inline(always)]
     unsafe fn some(&mut self, s: S) {
-        if self.at < NV {
-            let (a, x) = self.parts[self.at];
+        if self.at < ROWS * NV {
+            let (r, v) = (self.at / NV, self.at % NV);
+            let (a, x) = self.parts[r][v];
             // SAFETY: as whoever called `owe` vouches.
             unsafe {
-                let w = load::<S, NV, MASKED>(s, self.w, self.at, self.mask);
-                store::<S, NV, MASKED>(s, self.w, self.at, self.mask, self.rule.moved(s, w, a, x));
+                let w = load::<S, NV, MASKED>(s, self.w[r], v, self.mask);
+                store::<S, NV, MASKED>(s, self.w[r], v, self.mask, self.rule.moved(s, w, a, x));
             }
             self.at += 1;
         }

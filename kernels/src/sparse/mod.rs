@@ -16,6 +16,7 @@
 
 mod late;
 pub(crate) mod outer;
+mod pairs;
 pub(crate) mod rows;
 pub(crate) mod terms;
 

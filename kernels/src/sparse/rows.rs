@@ -13,7 +13,8 @@
 //! short rows pay for.
 
 use super::GROUP;
-use super::late::Late;
+use super::late::{Late, Parts};
+use super::pairs;
 use super::terms::{Aside, Dense, Terms};
 use crate::gemm::tile::{TileFinish, TileStart, TileUpdate, load, store};
 use crate::generic::optimizer::{AdamVectors, MomentumVectors, RmsPropVectors, SgdVectors};
@@ -154,30 +155,19 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                     }
                 }
             }
+            TileUpdate::RmsProp(rule, state) if pairs::pay::<S, T, NV>() => {
+                pairs::rmsprop::<S, T, NV, MASKED>(s, &t, rule, state)
+            }
             TileUpdate::RmsProp(rule, state) => {
-                let mut late = Late::<S, _, NV, MASKED>::new(s, RmsPropVectors::new(s, rule), mask);
+                let mut late = Late::<S, _, 1, NV, MASKED>::new(s, RmsPropVectors::new(s, rule), mask);
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
                     let Some(owed) = due(s, &t, i, look) else { continue };
                     let (w, state) = (t.w.add(i * t.w_row_stride), state.row(i));
                     let g = gradient_beside::<S, T, _, NV, MASKED>(s, &t, i, look, mask, &mut late);
                     late.rest(s);
-                    let mut old = [zero; NV];
-                    for (v, x) in old.iter_mut().enumerate() {
-                        *x = load::<S, NV, MASKED>(s, state, v, mask);
-                    }
-                    for _ in 0..owed {
-                        for x in &mut old {
-                            *x = late.rule().decay(s, *x);
-                        }
-                    }
-                    let mut parts = [(zero, zero); NV];
-                    for v in 0..NV {
-                        let (x, part) = late.rule().begin(s, old[v], g[v]);
-                        store::<S, NV, MASKED>(s, state, v, mask, x);
-                        parts[v] = part;
-                    }
-                    late.owe(s, w, parts);
+                    let parts = rmsprop_begin::<S, NV, MASKED>(s, late.rule(), state, owed, g, mask);
+                    late.owe(s, [(w, parts)]);
                 }
                 late.rest(s);
             }
@@ -195,7 +185,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                 }
             }
             TileUpdate::Adam(rule, mean, square) => {
-                let mut late = Late::<S, _, NV, MASKED>::new(s, AdamVectors::new(s, rule), mask);
+                let mut late = Late::<S, _, 1, NV, MASKED>::new(s, AdamVectors::new(s, rule), mask);
                 for i in 0..t.rows {
                     let look = next_look(s, &t, i, &mut next);
                     let (w, mean, square) = (t.w.add(i * t.w_row_stride), mean.row(i), square.row(i));
@@ -212,7 +202,7 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
                         store::<S, NV, MASKED>(s, square, v, mask, y);
                         parts[v] = part;
                     }
-                    late.owe(s, w, parts);
+                    late.owe(s, [(w, parts)]);
                 }
                 late.rest(s);
             }
@@ -238,12 +228,46 @@ pub(crate) unsafe fn update_rows<S: Simd, T: Terms, const NV: usize, const MASKE
     }
 }
 
+/// The first part of RMSprop's step on a row with the gradient `g`, whose state owes some decay; returns what the weights move by.
+///
+/// # Safety
+/// The state can be read and written.
+#[inline(always)]
+pub(super) unsafe fn rmsprop_begin<S: Simd, const NV: usize, const MASKED: bool>(
+    s: S,
+    rule: &RmsPropVectors<S>,
+    state: *mut f32,
+    owed: u32,
+    g: [S::F; NV],
+    mask: S::M,
+) -> Parts<S, NV> {
+    let zero = s.splat(0.0);
+    let (mut old, mut parts) = ([zero; NV], [(zero, zero); NV]);
+    // SAFETY: as the caller vouches, by the mask at the row's end.
+    unsafe {
+        for (v, x) in old.iter_mut().enumerate() {
+            *x = load::<S, NV, MASKED>(s, state, v, mask);
+        }
+        for _ in 0..owed {
+            for x in &mut old {
+                *x = rule.decay(s, *x);
+            }
+        }
+        for v in 0..NV {
+            let (x, part) = rule.begin(s, old[v], g[v]);
+            store::<S, NV, MASKED>(s, state, v, mask, x);
+            parts[v] = part;
+        }
+    }
+    parts
+}
+
 /// The steps with a gradient of zero that row `i`'s state owes, to be made good now; or nothing where this is one more of them.
 ///
 /// # Safety
 /// As for [`rows`].
 #[inline(always)]
-unsafe fn due<S: Simd, T: Terms>(s: S, t: &UpdateRows<T>, i: usize, look: T::Look) -> Option<u32> {
+pub(super) unsafe fn due<S: Simd, T: Terms>(s: S, t: &UpdateRows<T>, i: usize, look: T::Look) -> Option<u32> {
     if t.deferred.is_null() {
         return Some(0);
     }
@@ -293,7 +317,7 @@ unsafe fn gradient<S: Simd, T: Terms, const NV: usize, const MASKED: bool>(
 /// # Safety
 /// As for [`rows`] and [`Aside::some`].
 #[inline(always)]
-unsafe fn gradient_beside<S: Simd, T: Terms, A: Aside<S>, const NV: usize, const MASKED: bool>(
+pub(super) unsafe fn gradient_beside<S: Simd, T: Terms, A: Aside<S>, const NV: usize, const MASKED: bool>(
     s: S,
     t: &UpdateRows<T>,
     i: usize,

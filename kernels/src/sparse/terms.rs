@@ -56,6 +56,9 @@ pub(crate) trait Terms: Copy {
     /// What is known of a part of a row before its terms are added.
     type Look: Copy + Default;
 
+    /// Whether rows side by side have nonzeros in much the same columns.
+    const ALIKE: bool;
+
     /// A look at the first columns in `from..to` of row `i`, [`SIGHT`] of them at most.
     ///
     /// # Safety
@@ -86,6 +89,32 @@ pub(crate) trait Terms: Copy {
         acc: [S::F; NV],
         aside: &mut A,
     ) -> [S::F; NV];
+
+    /// The products of the rows `i` and `i + 1`, all columns up to `to`, from +0; `looks` are at their first ones.
+    ///
+    /// # Safety
+    /// As for [`Terms::add`].
+    #[allow(clippy::too_many_arguments)] // as above
+    #[inline(always)]
+    unsafe fn add_two<S: Simd, A: Aside<S>, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        to: usize,
+        looks: [Self::Look; 2],
+        d: Dense,
+        mask: S::M,
+        aside: &mut A,
+    ) -> [[S::F; NV]; 2] {
+        let zero = [s.splat(0.0); NV];
+        // SAFETY: as the caller vouches.
+        unsafe {
+            [
+                self.add::<S, A, NV, MASKED>(s, i, (0, to), looks[0], d, mask, zero, aside),
+                self.add::<S, A, NV, MASKED>(s, i + 1, (0, to), looks[1], d, mask, zero, aside),
+            ]
+        }
+    }
 }
 
 /// `acc + x d[k]`.
@@ -111,6 +140,32 @@ unsafe fn term<S: Simd, const NV: usize, const MASKED: bool>(
     acc
 }
 
+/// `acc[r] + x[r] d[k]`.
+///
+/// # Safety
+/// As for [`Terms::add`].
+#[inline(always)]
+unsafe fn two_terms<S: Simd, const NV: usize, const MASKED: bool>(
+    s: S,
+    x: [f32; 2],
+    k: usize,
+    d: Dense,
+    mask: S::M,
+    mut acc: [[S::F; NV]; 2],
+) -> [[S::F; NV]; 2] {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let (x, row) = ([s.splat(x[0]), s.splat(x[1])], d.ptr.offset(k as isize * d.row_stride));
+        for v in 0..NV {
+            let d = load::<S, NV, MASKED>(s, row, v, mask);
+            for r in 0..2 {
+                acc[r][v] = s.fma(x[r], d, acc[r][v]);
+            }
+        }
+    }
+    acc
+}
+
 /// Compressed sparse rows. `cursors` are where the rows go on in the next block.
 #[derive(Clone, Copy)]
 pub(crate) struct Listed {
@@ -124,6 +179,8 @@ pub(crate) struct Listed {
 
 impl Terms for Listed {
     type Look = ();
+
+    const ALIKE: bool = false;
 
     #[inline(always)]
     unsafe fn look<S: Simd>(self, _: S, _: usize, _: (usize, usize)) {}
@@ -182,6 +239,8 @@ pub(crate) struct Bytes {
 impl Searched for Bytes {
     type Element = u8;
 
+    const ALIKE: bool = true;
+
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const u8 {
         // SAFETY: as the caller vouches.
@@ -226,6 +285,8 @@ pub(crate) struct Floats {
 impl Searched for Floats {
     type Element = f32;
 
+    const ALIKE: bool = false;
+
     #[inline(always)]
     unsafe fn row(self, i: usize) -> *const f32 {
         // SAFETY: as the caller vouches.
@@ -262,6 +323,9 @@ impl Searched for Floats {
 pub(crate) trait Searched: Copy {
     type Element;
 
+    /// As [`Terms::ALIKE`].
+    const ALIKE: bool;
+
     /// Row `i`.
     ///
     /// # Safety
@@ -283,6 +347,8 @@ pub(crate) trait Searched: Copy {
 
 impl<T: Searched> Terms for T {
     type Look = [u64; 2];
+
+    const ALIKE: bool = <T as Searched>::ALIKE;
 
     #[inline(always)]
     unsafe fn look<S: Simd>(self, s: S, i: usize, (from, to): (usize, usize)) -> [u64; 2] {
@@ -348,6 +414,62 @@ impl<T: Searched> Terms for T {
                     return acc;
                 }
                 look = self.look(s, i, (from, to));
+            }
+        }
+    }
+
+    /// The terms of both rows wherever either has one: D's row is loaded once.
+    #[inline(always)]
+    unsafe fn add_two<S: Simd, A: Aside<S>, const NV: usize, const MASKED: bool>(
+        self,
+        s: S,
+        i: usize,
+        to: usize,
+        mut looks: [[u64; 2]; 2],
+        d: Dense,
+        mask: S::M,
+        aside: &mut A,
+    ) -> [[S::F; NV]; 2] {
+        let mut acc = [[s.splat(0.0); NV]; 2];
+        // SAFETY: as the caller vouches; a set bit stands for an element of each row.
+        unsafe {
+            let rows = [self.row(i), self.row(i + 1)];
+            let mut from = 0;
+            loop {
+                for w in 0..2 {
+                    let (mut bits, from) = (looks[0][w] | looks[1][w], from + w * WORD);
+                    let groups = (bits.count_ones() as usize).checked_div(A::EVERY); // none of 0
+                    for _ in 0..groups.unwrap_or(0) {
+                        for _ in 0..A::EVERY {
+                            let k = from + take_first(&mut bits);
+                            acc = two_terms::<S, NV, MASKED>(
+                                s,
+                                rows.map(|row| Self::value(row.add(k))),
+                                k,
+                                d,
+                                mask,
+                                acc,
+                            );
+                        }
+                        aside.some(s);
+                    }
+                    while bits != 0 {
+                        let k = from + take_first(&mut bits);
+                        acc = two_terms::<S, NV, MASKED>(
+                            s,
+                            rows.map(|row| Self::value(row.add(k))),
+                            k,
+                            d,
+                            mask,
+                            acc,
+                        );
+                    }
+                }
+                from += SIGHT;
+                if from >= to {
+                    return acc;
+                }
+                looks = [self.look(s, i, (from, to)), self.look(s, i + 1, (from, to))];
             }
         }
     }
