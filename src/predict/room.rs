@@ -12,6 +12,11 @@ use crate::shared::SharedBuffer;
 /// Outputs from which on a layer after the first skips its input's zeros in a block: with fewer, vectors are mostly empty.
 const ENOUGH_OUTPUTS: usize = 64;
 
+/// Images from which on turning their pixels over pays.
+const ENOUGH_IMAGES: usize = 16;
+/// Bytes from one pixel of a block's images to the next.
+const TURNED_ROW: usize = Kernels::room(BLOCK);
+
 /// How images go through the network; each way gives the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -101,6 +106,8 @@ pub(super) struct Room {
     workspace: Workspace<'static>,
     /// The images as unit floats, where zeros take part.
     x: SharedBuffer<f32>,
+    /// The images turned over, a row for each pixel, where zeros are left out.
+    turned: SharedBuffer<u8>,
     /// The outputs of hidden layers: one is read while the other is written.
     hidden: [SharedBuffer<f32>; 2],
     labels: Vec<u32>,
@@ -117,6 +124,7 @@ impl Room {
         Room {
             workspace: Workspace::new(),
             x: SharedBuffer::new(BLOCK * stride(network.inputs())),
+            turned: SharedBuffer::new(TURNED_ROW * network.inputs()),
             hidden: [hidden(), hidden()],
             labels: vec![0; BLOCK],
             found: vec![0; BLOCK],
@@ -128,7 +136,9 @@ impl Room {
     /// Bytes that [`Room::new`] takes; `None` where they cannot be counted.
     pub(super) fn memory_needed(network: &Network) -> Option<usize> {
         let hidden = stride(widest(network)).checked_mul(2)?;
-        stride(network.inputs()).checked_add(hidden)?.checked_add(4)?.checked_mul(BLOCK * 4)
+        let turned = network.inputs().checked_mul(TURNED_ROW)?;
+        let floats = stride(network.inputs()).checked_add(hidden)?.checked_add(4)?.checked_mul(BLOCK * 4)?;
+        floats.checked_add(turned)
     }
 
     /// Runs up to [`BLOCK`] images; their logits, which were written to `logits`.
@@ -142,7 +152,7 @@ impl Room {
         let Prepared { kernels, network, packed } = prepared;
         let (inputs, outputs, layers) = (network.inputs(), network.outputs(), network.layers());
         let count = images.len() / inputs;
-        let Room { workspace, x, hidden: [from, to], .. } = self;
+        let Room { workspace, x, turned, hidden: [from, to], .. } = self;
         let (mut from, mut to) = (from, to);
         for (l, layer) in layers.iter().enumerate() {
             let (outputs, biases, activation) = (layer.outputs(), layer.biases(), layer.activation());
@@ -167,6 +177,14 @@ impl Room {
                         y.reborrow(),
                         workspace,
                     )
+                }
+                (0, Way::Sparse) if count >= ENOUGH_IMAGES => {
+                    let x = ByteRows::new(images, count, inputs, inputs).expect("whole images");
+                    let turned = turned.all_mut();
+                    kernels.transpose_u8(x, 0..inputs, turned, TURNED_ROW).expect("room for a block");
+                    let x = ByteRows::new(turned, inputs, count, TURNED_ROW).expect("as many as there are");
+                    let (weights, activation) = (layer.weights(), activation.fused());
+                    kernels.dense_forward_transposed(x, weights, biases, activation, y.reborrow())
                 }
                 (0, _) => {
                     let x = ByteRows::new(images, count, inputs, inputs).expect("whole images");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mnist_fast_kernels::{ByteRows, Kernels, LabelSmoothing, MatRef, Sparse, Workspace};
+use mnist_fast_kernels::{ByteRows, Kernels, LabelSmoothing, MatRef, Workspace};
 
 use super::Examples;
 use super::dropout::{Dropped, Moment};
@@ -139,12 +139,12 @@ impl Activations {
     ///
     /// # Safety
     /// As for [`Activations::forward_layer`].
-    pub(super) unsafe fn forward_layer_sparse<'a>(
+    unsafe fn forward_layer_sparse(
         &self,
         kernels: Kernels,
         network: &Network,
         l: usize,
-        x: impl Into<Sparse<'a>>,
+        x: MatRef<'_>,
         rows: &Range<usize>,
     ) {
         let layer = &network.layers()[l];
@@ -153,6 +153,27 @@ impl Activations {
         let activation = layer.activation();
         kernels
             .dense_forward_sparse(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow())
+            .expect("matrices of the network's shapes");
+        activation.finish(kernels, y);
+    }
+
+    /// Runs the first layer on `rows` of its input, which is turned over.
+    ///
+    /// # Safety
+    /// As for [`Activations::forward_layer`].
+    pub(super) unsafe fn forward_turned(
+        &self,
+        kernels: Kernels,
+        network: &Network,
+        x: ByteRows<'_>,
+        rows: &Range<usize>,
+    ) {
+        let layer = &network.layers()[0];
+        // SAFETY: as the caller vouches.
+        let mut y = unsafe { self.outputs[0].write(rows.clone(), 0..layer.outputs()) };
+        let activation = layer.activation();
+        kernels
+            .dense_forward_transposed(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow())
             .expect("matrices of the network's shapes");
         activation.finish(kernels, y);
     }

@@ -1,6 +1,6 @@
 //! Evaluation: the network as it is, on examples in order.
 
-use mnist_fast_kernels::{ByteRows, split};
+use mnist_fast_kernels::{ByteRows, Kernels, split};
 
 use super::activations::{gather, rows_of};
 use super::{Examples, Trainer, Worker};
@@ -10,6 +10,9 @@ use crate::shared::SharedBuffer;
 
 /// Images that a thread takes through the network at a time: their activations stay in its L2.
 pub(super) const BLOCK: usize = 64;
+
+/// Bytes from one pixel of a block's images to the next, where they are turned over.
+pub(super) const TURNED_ROW: usize = Kernels::room(BLOCK);
 
 /// One loss and one class per example.
 pub(super) struct Results {
@@ -46,7 +49,7 @@ impl Trainer {
             for start in own.clone().step_by(BLOCK) {
                 let images = start..own.end.min(start + BLOCK);
                 let rows = 0..images.len();
-                let Worker { workspace, x, evaluation: block, .. } = &mut *worker;
+                let Worker { workspace, x, turned, evaluation: block, .. } = &mut *worker;
                 let labels = examples.labels[images.clone()].iter().map(|label| u32::from(*label));
                 block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
                 // SAFETY: the block is this thread's, and so is this range of losses and predictions.
@@ -55,7 +58,10 @@ impl Trainer {
                         let part = examples.range(images.clone());
                         let len = network.inputs();
                         let x = ByteRows::new(part.images, rows.len(), len, len).expect("whole images");
-                        block.forward_layer_sparse(kernels, network, 0, x, &rows);
+                        kernels.transpose_u8(x, 0..len, turned, TURNED_ROW).expect("room for a block");
+                        let x =
+                            ByteRows::new(turned, len, rows.len(), TURNED_ROW).expect("as many as there are");
+                        block.forward_turned(kernels, network, x, &rows);
                     } else {
                         gather(kernels, x, examples, images.clone());
                         block.forward_layer(kernels, network, 0, rows_of(x, &rows), &rows, workspace);

@@ -151,6 +151,8 @@ struct Worker {
     workspace: Workspace<'static>,
     /// The input of a whole batch, or of a block to evaluate, as unit floats.
     x: SharedMatrix,
+    /// The pixels of a block to evaluate, turned over, where zeros are left out.
+    turned: Vec<u8>,
     /// Room for the gradient of a layer's biases, and for some rows of weights.
     gradient: Vec<f32>,
     /// Room to evaluate some images.
@@ -171,11 +173,12 @@ fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Opti
         rows.checked_mul(width(network.inputs())?)?.checked_add(per_image.checked_mul(evaluate::BLOCK)?)?;
     let turned =
         if settings.sparse { Turned::memory_needed(network, settings.batch_size, threads)? } else { 0 };
+    let block = if settings.sparse { network.inputs().checked_mul(evaluate::TURNED_ROW)? } else { 0 };
     parameters
         .checked_mul(2 + settings.optimizer.states().len())?
         .checked_add(turned)?
         .checked_add(per_image.checked_mul(settings.batch_size)?)?
-        .checked_add(own.checked_mul(threads)?)
+        .checked_add(own.checked_add(block)?.checked_mul(threads)?)
 }
 
 impl Trainer {
@@ -208,6 +211,7 @@ impl Trainer {
                     if sparse.is_some() { 0 } else { settings.batch_size.max(evaluate::BLOCK) },
                     network.inputs(),
                 ),
+                turned: vec![0; if sparse.is_some() { network.inputs() * evaluate::TURNED_ROW } else { 0 }],
                 gradient: norms::room(widest),
                 evaluation: Activations::new(&network, evaluate::BLOCK),
             })
