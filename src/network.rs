@@ -8,7 +8,7 @@ use crate::hash::Sha256Hex;
 use crate::little_endian;
 use crate::memory;
 use crate::random;
-use crate::shared::{SharedBuffer, SharedMatrix};
+use crate::shared::{SharedBuffer, SharedMatrix, stride_of};
 
 /// One dense layer.
 #[derive(Clone)]
@@ -124,7 +124,7 @@ impl Network {
             return Err(Error::failed(format!("no network can have layers of {sizes:?} units")));
         }
         let bytes = sizes.windows(2).try_fold(0usize, |sum, pair| {
-            let padded = pair[1].checked_next_multiple_of(16)?;
+            let padded = stride_of(pair[1])?;
             pair[0].checked_add(1)?.checked_mul(padded)?.checked_mul(4)?.checked_add(sum)
         });
         let names: Vec<String> = sizes.iter().map(ToString::to_string).collect();

@@ -87,12 +87,23 @@ pub struct SharedMatrix {
     buffer: SharedBuffer<f32>,
     rows: usize,
     columns: usize,
+    stride: usize,
+}
+
+/// Floats from one row of so many columns to the next: whole cache lines, and one more where rows would be some power of two
+/// apart and share few sets of the caches; `None` where they cannot be counted.
+pub(crate) fn stride_of(columns: usize) -> Option<usize> {
+    /// 1 KB: 1024 rows of such a matrix would share four sets of an L1, or 64 of an L2.
+    const CROWDED: usize = 256;
+    let stride = columns.checked_next_multiple_of(LINE)?;
+    if stride > 0 && stride.is_multiple_of(CROWDED) { stride.checked_add(LINE) } else { Some(stride) }
 }
 
 impl SharedMatrix {
     /// `rows` x `columns` zeros.
     pub fn new(rows: usize, columns: usize) -> Self {
-        SharedMatrix { buffer: SharedBuffer::new(rows * columns.next_multiple_of(LINE)), rows, columns }
+        let stride = stride_of(columns).expect("a matrix that was found to fit into memory");
+        SharedMatrix { buffer: SharedBuffer::new(rows * stride), rows, columns, stride }
     }
 
     /// The number of rows.
@@ -106,7 +117,7 @@ impl SharedMatrix {
     }
 
     fn stride(&self) -> usize {
-        self.columns.next_multiple_of(LINE)
+        self.stride
     }
 
     /// One row, to read.

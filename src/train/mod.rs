@@ -26,7 +26,7 @@ use crate::optimizer::states::{LayerState, States};
 use crate::phases::Phases;
 use crate::random;
 use crate::schedule::Schedule;
-use crate::shared::SharedMatrix;
+use crate::shared::{SharedMatrix, stride_of};
 use crate::team::Team;
 use activations::Activations;
 use dropout::Dropped;
@@ -161,7 +161,7 @@ struct Worker {
 
 /// Bytes of optimizer state, of the first layer's panels, of a copy to save, and of everything that is kept per image.
 fn memory_needed(network: &Network, settings: &Settings, threads: usize) -> Option<usize> {
-    let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
+    let width = |columns: usize| stride_of(columns)?.checked_mul(4);
     let (mut parameters, mut per_image) = (0usize, 0usize);
     for layer in network.layers() {
         let row = width(layer.outputs())?;
@@ -252,7 +252,7 @@ impl Trainer {
             )));
         }
         let images = threads.checked_mul(evaluate::BLOCK).and_then(|images| images.checked_add(rows));
-        let bytes = images.and_then(|images| images.checked_mul(outputs.checked_next_multiple_of(16)? * 4));
+        let bytes = images.and_then(|images| images.checked_mul(stride_of(outputs)? * 4));
         memory::require(bytes, "training with this loss")?;
         self.batch.target = Target::new(loss, rows, outputs);
         for worker in &mut self.workers {
@@ -323,7 +323,7 @@ impl Trainer {
             )));
         }
         let bytes = hidden.iter().try_fold(0usize, |sum, width| {
-            width.checked_next_multiple_of(16)?.checked_mul(4)?.checked_mul(rows)?.checked_add(sum)
+            stride_of(*width)?.checked_mul(4)?.checked_mul(rows)?.checked_add(sum)
         });
         memory::require(bytes, "training with dropout")?;
         let layers = self.network.layers().iter().zip(rates).enumerate();

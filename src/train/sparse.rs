@@ -11,7 +11,7 @@ use mnist_fast_kernels::{ByteRows, Kernels, MatRef};
 
 use super::Examples;
 use crate::network::{Layer, Network};
-use crate::shared::{SharedBuffer, SharedMatrix};
+use crate::shared::{SharedBuffer, SharedMatrix, stride_of};
 
 /// Outputs from which on a layer after the first skips its input's zeros: with fewer, vectors are mostly empty.
 const ENOUGH_OUTPUTS: usize = 64;
@@ -57,7 +57,7 @@ impl Turned {
 
     /// Bytes that [`Turned::new`] takes at most for `threads`; `None` where they cannot be counted.
     pub(super) fn memory_needed(network: &Network, batch: usize, threads: usize) -> Option<usize> {
-        let width = |columns: usize| columns.checked_next_multiple_of(16)?.checked_mul(4);
+        let width = |columns: usize| stride_of(columns)?.checked_mul(4);
         let mut bytes =
             network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?.checked_mul(threads)?;
         for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l)) {

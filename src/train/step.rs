@@ -36,6 +36,8 @@ const VECTOR: usize = 16;
 
 /// Into how many pieces the dense update of layer 1 is cut, to fetch some of the next batch's images between them.
 const PIECES: usize = 16;
+/// Deltas of a batch up to which a piece costs little: the kernels do not copy them.
+const NARROW: usize = 1 << 15;
 
 /// The update of a step whose gradients are known: the rule that moves the weights, and how many images its batch has.
 pub(super) struct Owed {
@@ -303,10 +305,11 @@ impl Shared<'_> {
                     let x = turned.pixels(group, pixels.clone(), all.len());
                     update(pixels.clone()).sparse(x, Some(deferred));
                 } else if !panel.columns.is_empty() {
-                    // A third of the step: time to fetch the next images a few at a time.
-                    for piece in 0..PIECES {
-                        self.fetch(&next[split(next.len(), 1, PIECES, piece)]);
-                        let rows = split(pixels.len(), 1, PIECES, piece);
+                    // A third of the step: time to fetch the next images a few at a time. (Of a wide layer it is a small part.)
+                    let pieces = if panel.columns.len() * all.len() <= NARROW { PIECES } else { 1 };
+                    for piece in 0..pieces {
+                        self.fetch(&next[split(next.len(), 1, pieces, piece)]);
+                        let rows = split(pixels.len(), 1, pieces, piece);
                         update(rows.clone()).dense(x.read(all.clone(), rows), workspace);
                     }
                 }
