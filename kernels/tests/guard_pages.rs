@@ -160,6 +160,9 @@ fn sparse_products(kernels: Kernels, (m, n, k): (usize, usize, usize), side: Sid
         let states = &mut [v.view_mut()];
         kernels.dense_weight_update_sparse(&rule, s, d.view(), c.view_mut(), states, None).unwrap();
     }
+    let x_transposed = ByteRows::new(bytes.get(), k, m, m).unwrap();
+    let relu = Activation::Relu;
+    kernels.dense_forward_transposed(x_transposed, d.view(), bias.get(), relu, c.view_mut()).unwrap();
     let (mut to, mut at) = (Fenced::new(&vec![0.0; k], side), Fenced::new(&vec![0; k], side));
     kernels.compress_u8(&bytes.get()[..k], at.get_mut(), to.get_mut()).unwrap();
     kernels.compress(&floats.data.get()[..k], at.get_mut(), to.get_mut()).unwrap();

@@ -166,7 +166,7 @@ pub fn run(plan: Plan<'_>) -> Result<Roofline> {
     (2..epochs + 2).try_for_each(|number| epoch(&mut trainer, number))?;
     let seconds = start.elapsed().as_secs_f64() / epochs as f64;
 
-    let counts = Counts::new(kernels, trainer.network(), &settings, threads, train, validation);
+    let counts = Counts::new(kernels, trainer.network(), &settings, train, validation);
     let times = trainer.phase_times();
     let steps = (counts.steps * epochs) as f64;
     let whole: f64 = times.iter().flatten().map(|time| time.as_secs_f64()).sum();

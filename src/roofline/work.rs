@@ -9,7 +9,7 @@
 //! *Moved* is every operand once a step, by each thread that needs it, from the smallest cache that has room for all that the
 //! phase touches. Caches hold less than that, and what another core wrote comes from further away, so these are lower bounds.
 
-use mnist_fast_kernels::{Kernels, MatMut, MatRef, Workspace, split};
+use mnist_fast_kernels::{Kernels, MatMut, MatRef, Workspace};
 
 use crate::network::{Layer, Network};
 use crate::random;
@@ -26,6 +26,8 @@ const FLOAT: f64 = 4.0;
 pub struct Counts {
     /// Of an epoch.
     pub steps: usize,
+    /// Images of a batch, but for the last.
+    pub batch: usize,
     /// Of an epoch.
     pub images: usize,
     /// Images to validate.
@@ -34,8 +36,6 @@ pub struct Counts {
     pub pixels: [f64; 2],
     /// Pixels that are not 0 in every image of an average batch: rows of the first layer that a step touches.
     pub live: f64,
-    /// The same for one thread's images of a batch.
-    pub live_of_share: f64,
     /// Outputs of each hidden layer that are not 0, for an average image.
     pub active: Vec<f64>,
 }
@@ -69,7 +69,6 @@ impl Counts {
         kernels: Kernels,
         network: &Network,
         settings: &Settings,
-        threads: usize,
         train: Examples<'_>,
         validation: Option<Examples<'_>>,
     ) -> Self {
@@ -77,17 +76,12 @@ impl Counts {
         if settings.shuffle {
             random::permutation(settings.seed, 1, &mut order);
         }
-        let (mut live, mut live_of_share) = (0, 0);
+        let mut live = 0;
         for batch in order.chunks(settings.batch_size) {
             let mut lit = vec![false; network.inputs()];
-            for t in 0..threads {
-                let mut own = vec![false; network.inputs()];
-                for image in &batch[split(batch.len(), 1, threads, t)] {
-                    let pixels = train.range(*image as usize..*image as usize + 1).images;
-                    own.iter_mut().zip(pixels).for_each(|(own, pixel)| *own |= *pixel != 0);
-                }
-                live_of_share += own.iter().filter(|own| **own).count();
-                lit.iter_mut().zip(own).for_each(|(lit, own)| *lit |= own);
+            for image in batch {
+                let pixels = train.range(*image as usize..*image as usize + 1).images;
+                lit.iter_mut().zip(pixels).for_each(|(lit, pixel)| *lit |= *pixel != 0);
             }
             live += lit.iter().filter(|lit| **lit).count();
         }
@@ -95,11 +89,11 @@ impl Counts {
         let per_image = |e: Examples<'_>| nonzero(e.images) as f64 / e.len().max(1) as f64;
         Counts {
             steps,
+            batch: settings.batch_size,
             images: train.len(),
             validation: validation.map_or(0, |v| v.len()),
             pixels: [per_image(train), validation.map_or(0.0, per_image)],
             live: live as f64 / steps as f64,
-            live_of_share: live_of_share as f64 / (steps * threads) as f64,
             active: active(kernels, network, train),
         }
     }
@@ -121,7 +115,7 @@ impl Counts {
         // Of layer l's product with matrices of `images` rows, `nonzero` elements a row; `sparsely` leaves out the others.
         let product = |l: usize, images: f64, nonzero: f64, of: f64, by: f64, sparsely: bool| {
             let (useful, effective) = (2.0 * images * nonzero * by, 2.0 * images * of * by);
-            let sparsely = sparsely && sparse && skips(network, l);
+            let sparsely = sparsely && sparse && skips(network, l, self.batch);
             let done = if sparsely { useful } else { effective };
             let loads = if sparsely { useful / 2.0 * FLOAT / threads } else { 0.0 };
             Work { useful, effective, done, loads, ..Work::default() }
@@ -130,7 +124,7 @@ impl Counts {
         let work = match phase {
             Phase::Gather => moving(Work::default(), images * inputs * (1.0 + FLOAT), false),
             Phase::FirstForward if sparse => {
-                let moved = self.live_of_share * outputs * FLOAT + own * (inputs + outputs * FLOAT);
+                let moved = (self.live + images) * outputs / threads * FLOAT + images * inputs;
                 moving(pixel_work(images, self.pixels[0]), moved, false)
             }
             Phase::FirstForward => {
@@ -165,7 +159,11 @@ impl Counts {
             Phase::OthersUpdate => others().fold(Work::default(), |sum, (l, layer)| {
                 let (i, o) = size(layer);
                 // The copies by columns are written for the next step.
-                let copies = if sparse && skips(network, l) { (i * o + images * i) / threads } else { 0.0 };
+                let copies = if sparse && skips(network, l, self.batch) {
+                    (i * o + images * i) / threads
+                } else {
+                    0.0
+                };
                 let weights = i * o / threads * 4.0;
                 let moved = (weights + copies + images * (i / threads + o)) * FLOAT;
                 let set = moved - weights / 2.0 * FLOAT;
@@ -235,7 +233,7 @@ mod tests {
     use crate::train::Optimizer;
 
     /// Of images of two pixels.
-    fn counts(images: &[u8], batch_size: usize, threads: usize, network: &Network) -> Counts {
+    fn counts(images: &[u8], batch_size: usize, network: &Network) -> Counts {
         let labels = vec![0; images.len() / 2];
         let settings = Settings {
             batch_size,
@@ -246,7 +244,7 @@ mod tests {
         };
         let examples = Examples { images, labels: &labels };
         let kernels = Kernels::new(Isa::Scalar).unwrap();
-        Counts::new(kernels, network, &settings, threads, examples, Some(examples.range(0..1)))
+        Counts::new(kernels, network, &settings, examples, Some(examples.range(0..1)))
     }
 
     fn network() -> Network {
@@ -258,22 +256,20 @@ mod tests {
 
     #[test]
     fn zeros_are_counted_in_pixels_batches_and_outputs() {
-        let found = counts(&[0, 9, 9, 0, 0, 0, 9, 9], 2, 1, &network());
+        let found = counts(&[0, 9, 9, 0, 0, 0, 9, 9], 2, &network());
         assert_eq!((found.steps, found.images, found.validation), (2, 4, 1));
         assert_eq!(found.pixels, [1.0, 1.0]);
-        assert_eq!((found.live, found.live_of_share), (2.0, 2.0));
+        assert_eq!(found.live, 2.0);
         assert_eq!(found.active, [(2.0 + 1.0 + 0.0 + 2.0) / 4.0]);
-        // With an image for each thread: 1 + 1, 0 + 2.
-        assert_eq!(counts(&[0, 9, 9, 0, 0, 0, 9, 9], 2, 2, &network()).live_of_share, 1.0);
         // A last batch of one image.
-        let found = counts(&[0, 9, 9, 0, 0, 9], 2, 1, &network());
+        let found = counts(&[0, 9, 9, 0, 0, 9], 2, &network());
         assert_eq!((found.steps, found.live), (2, 1.5));
     }
 
     #[test]
     fn work_is_that_of_the_matrices_and_of_what_is_not_zero() {
         let network = network();
-        let counts = counts(&[0, 9, 9, 0, 0, 0, 9, 9], 2, 1, &network);
+        let counts = counts(&[0, 9, 9, 0, 0, 0, 9, 9], 2, &network);
         let work = |phase, sparse| counts.work(phase, &network, sparse, 1).unwrap();
         for sparse in [true, false] {
             for phase in [Phase::FirstForward, Phase::FirstUpdate] {

@@ -204,7 +204,7 @@ impl Activations {
             let x = rows_of(&self.outputs[l - 1], rows);
             // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
             unsafe {
-                if sparse && skips(network, l) {
+                if sparse && skips(network, l, self.outputs[l].rows()) {
                     self.forward_layer_sparse(kernels, network, l, x, rows);
                 } else {
                     self.forward_layer(kernels, network, l, x, rows, workspace);

@@ -16,10 +16,18 @@ use crate::shared::{SharedBuffer, SharedMatrix, stride_of};
 /// Outputs from which on a layer after the first skips its input's zeros: with fewer, vectors are mostly empty.
 const ENOUGH_OUTPUTS: usize = 64;
 
-/// Whether layer `l` skips the zeros that a ReLU below it made.
-pub fn skips(network: &Network, l: usize) -> bool {
-    let below = l.checked_sub(1).map(|below| &network.layers()[below]);
-    below.is_some_and(Layer::is_relu) && network.layers()[l].outputs() >= ENOUGH_OUTPUTS
+/// Deltas of a batch, 32 KB of them, that the gradient of weights finds in L1 whichever images it skips. Where they come from
+/// further away, a dense product is faster than one that leaves out half of its terms (128 outputs: 4 % slower with 64 images, 6 %
+/// faster with 256, 14 % with 1024).
+const NEAR_DELTAS: usize = 8192;
+
+/// Whether layer `l` skips the zeros that a ReLU below it made, in batches of `batch` images.
+pub fn skips(network: &Network, l: usize, batch: usize) -> bool {
+    let (below, outputs) =
+        (l.checked_sub(1).map(|below| &network.layers()[below]), network.layers()[l].outputs());
+    below.is_some_and(Layer::is_relu)
+        && outputs >= ENOUGH_OUTPUTS
+        && outputs.saturating_mul(batch) <= NEAR_DELTAS
 }
 
 /// What is turned over for a batch.
@@ -43,7 +51,7 @@ impl Turned {
     pub(super) fn new(network: &Network, batch: usize, groups: usize, threads: usize) -> Self {
         let stride = Kernels::room(batch);
         let layer = |(l, layer): (usize, &Layer)| {
-            skips(network, l).then(|| TurnedLayer {
+            skips(network, l, batch).then(|| TurnedLayer {
                 input: SharedMatrix::new(layer.inputs(), batch),
                 weights: (0..threads).map(|_| SharedMatrix::new(layer.outputs(), layer.inputs())).collect(),
             })
@@ -60,7 +68,7 @@ impl Turned {
         let width = |columns: usize| stride_of(columns)?.checked_mul(4);
         let mut bytes =
             network.inputs().checked_mul(batch.checked_next_multiple_of(16)?)?.checked_mul(threads)?;
-        for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l)) {
+        for (_, layer) in network.layers().iter().enumerate().filter(|(l, _)| skips(network, *l, batch)) {
             let input = layer.inputs().checked_mul(width(batch)?)?;
             let weights = layer.outputs().checked_mul(width(layer.inputs())?)?.checked_mul(threads)?;
             bytes = bytes.checked_add(input)?.checked_add(weights)?;

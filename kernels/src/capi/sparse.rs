@@ -155,6 +155,43 @@ pub unsafe extern "C" fn mnf_dense_forward_sparse(
     })
 }
 
+/// `mnf_dense_forward_sparse` of bytes that come as X^T, inputs x batch, as `mnf_transpose_u8` makes them: the same bits, and faster
+/// where inputs side by side are zero in much the same rows of the batch, as pixels are. (An infinity or NaN in W may meet a zero,
+/// as in a dense product.)
+///
+/// Errors: `MNF_STATUS_SPARSE`; `MNF_STATUS_ENUMERATION` where the form of X^T is not BYTES, or `activation` is no
+/// `mnf_activation`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mnf_dense_forward_transposed(
+    kernels: *const MnfKernels,
+    x_transposed: *const MnfSparse,
+    outputs: usize,
+    w: *const f32,
+    w_ld: usize,
+    bias: *const f32,
+    activation: i32,
+    y: *mut f32,
+    y_ld: usize,
+) -> MnfStatus {
+    guarded(|| {
+        let activation = activation_of(activation)?;
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let (kernels, x) = (arguments::kernels(kernels)?, sparse(x_transposed)?);
+            let Sparse::Bytes(x) = x else { return Err(MnfStatus::Enumeration) };
+            let (inputs, batch) = x.shape();
+            let (w, bias) = (matrix(w, inputs, outputs, w_ld)?, slice(bias, outputs)?);
+            Ok(kernels.dense_forward_transposed(
+                x,
+                w,
+                bias,
+                activation,
+                matrix_mut(y, batch, outputs, y_ld)?,
+            )?)
+        }
+    })
+}
+
 /// `mnf_dense_input_gradient` of a sparse `delta`, batch x outputs: the same bits. It takes W^T, outputs x inputs
 /// (`mnf_transpose` makes it); dX and `active`, which may be NULL, are batch x inputs.
 ///

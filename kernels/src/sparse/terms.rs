@@ -156,11 +156,10 @@ unsafe fn two_terms<S: Simd, const NV: usize, const MASKED: bool>(
     // SAFETY: as the caller vouches.
     unsafe {
         let (x, row) = ([s.splat(x[0]), s.splat(x[1])], d.ptr.offset(k as isize * d.row_stride));
-        for v in 0..NV {
+        let [first, second] = &mut acc;
+        for (v, (y, z)) in first.iter_mut().zip(second).enumerate() {
             let d = load::<S, NV, MASKED>(s, row, v, mask);
-            for r in 0..2 {
-                acc[r][v] = s.fma(x[r], d, acc[r][v]);
-            }
+            (*y, *z) = (s.fma(x[0], d, *y), s.fma(x[1], d, *z));
         }
     }
     acc
@@ -436,8 +435,8 @@ impl<T: Searched> Terms for T {
             let rows = [self.row(i), self.row(i + 1)];
             let mut from = 0;
             loop {
-                for w in 0..2 {
-                    let (mut bits, from) = (looks[0][w] | looks[1][w], from + w * WORD);
+                for (w, (one, other)) in looks[0].into_iter().zip(looks[1]).enumerate() {
+                    let (mut bits, from) = (one | other, from + w * WORD);
                     let groups = (bits.count_ones() as usize).checked_div(A::EVERY); // none of 0
                     for _ in 0..groups.unwrap_or(0) {
                         for _ in 0..A::EVERY {

@@ -98,6 +98,56 @@ impl Forms {
     }
 }
 
+/// Bytes as X^T; other forms are refused.
+#[test]
+fn forward_of_transposed_bytes_has_the_bits_of_the_safe_method() {
+    let mut random = Random::new(11);
+    for kernels in all_isas() {
+        let k = handle(kernels);
+        let forms = Forms::new(&mut random);
+        let w = Matrix::new(&mut random, ROWS, N, 1);
+        let bias = random.vec(N);
+        for (s, safe) in forms.all() {
+            let at = &raw const s;
+            let from = Matrix::new(&mut random, COLUMNS, N, 2);
+            let (mut expected, mut found) = (from.clone(), from.clone());
+            let (to, ld) = (found.w(), found.ld);
+            let call = |s: Spoil, activation: i32| {
+                let (w_at, bias, y) = (s.r(2, w.r()), s.r(3, bias.as_ptr()), s.w(4, to));
+                // SAFETY: the matrices are as large as the sizes say.
+                unsafe {
+                    mnf_dense_forward_transposed(
+                        s.r(0, k),
+                        s.r(1, at),
+                        N,
+                        w_at,
+                        w.ld,
+                        bias,
+                        activation,
+                        y,
+                        ld,
+                    )
+                }
+            };
+            let Sparse::Bytes(safe) = safe else {
+                assert_eq!(call(Spoil::Nothing, 0), MnfStatus::Enumeration);
+                continue;
+            };
+            kernels
+                .dense_forward_transposed(safe, w.view(), &bias, Activation::Relu, expected.view_mut())
+                .unwrap();
+            check("dense_forward_transposed", 5, &[], &[], |s| call(s, MnfActivation::Relu as i32));
+            same(
+                &format!("forward, transposed, form {} on {}", s.form, kernels.isa()),
+                &expected.data,
+                &found.data,
+            );
+            assert_ne!(found.data, from.data);
+            assert_eq!(call(Spoil::Nothing, 7), MnfStatus::Enumeration);
+        }
+    }
+}
+
 #[test]
 fn sparse_products_have_the_bits_of_the_safe_methods() {
     let mut random = Random::new(10);
