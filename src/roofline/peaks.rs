@@ -206,8 +206,8 @@ mod tests {
             assert_eq!(peaks.fma.is_some(), isa != Isa::Portable);
             let rates = peaks.bandwidths.iter().flat_map(|b| [b.read, b.update]).chain(peaks.fma);
             for rate in rates {
-                // From a busy emulator to more than any core of today.
-                assert!(rate.is_finite() && rate > 0.001 && rate < 100_000.0, "{isa}: {rate}");
+                // How fast is not a test's to say.
+                assert!(rate.is_finite() && rate > 0.0, "{isa}: {rate}");
             }
         }
     }
