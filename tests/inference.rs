@@ -163,11 +163,11 @@ fn what_is_no_image_is_an_error() {
     let mut predictor = Predictor::new(of_biases(&[0.0, 1.0]), Settings::default()).unwrap();
     for bytes in [0, 3, 5, 8] {
         let error = predictor.one(&vec![0; bytes]).unwrap_err().to_string();
-        assert!(error.contains(&format!("{bytes} bytes")) && error.contains("4 pixels"), "{error}");
+        assert!(error.contains(&format!("{bytes} byte")) && error.contains("4 pixels"), "{error}");
     }
     for bytes in [1, 7, 4 * 70 + 3] {
         let error = predictor.all(&vec![0; bytes]).unwrap_err().to_string();
-        assert!(error.contains(&format!("{bytes} bytes")) && error.contains("4 pixels"), "{error}");
+        assert!(error.contains(&format!("{bytes} byte")) && error.contains("4 pixels"), "{error}");
     }
     for (images, labels, part) in [(12, vec![0, 1], "12 bytes and 2 labels"), (8, vec![1, 2], "label 1 is 2")]
     {
