@@ -29,7 +29,7 @@ target=$(cargo metadata --no-deps --format-version 1 |
 
 
 asan() {
-    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test 'conformance*'
+    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test conformance
     # The runtime comes with rustup's compilers, stable ones too, which want to be asked for unstable options.
     compgen -G "$(rustc --print target-libdir)/librustc*_rt.asan.a" >/dev/null ||
         skip "$(rustc --version) has no runtime of AddressSanitizer"
@@ -41,7 +41,7 @@ valgrind() {
     command -v valgrind >/dev/null || skip "valgrind is missing (package valgrind)"
     grep -qwm1 avx2 /proc/cpuinfo || skip "this CPU lacks AVX2"
     # The long random tests would take minutes each here; ASan runs them.
-    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test 'conformance*' -- --skip two_thousand --skip five_hundred
+    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test conformance -- --skip two_thousand --skip five_hundred
     # Masked loads and stores (maskload, maskstore) are modelled lane by lane: they need no suppressions. CPUID under
     # valgrind has no AVX-512, so those kernels are not found; AVX2 is asked for, and missed with an error.
     export MNIST_FAST_TEST_ISA=avx2
@@ -79,7 +79,7 @@ tsan() {
 
 miri() {
     cargo +nightly miri --version >/dev/null 2>&1 || skip "there is no nightly toolchain with the component miri"
-    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test conformance_rows
+    [ $# -gt 0 ] || set -- -p mnist-fast-kernels --test conformance rows::
     export MNIST_FAST_TEST_ISA=scalar # of the intrinsics Miri knows few
     cargo +nightly miri test "$@"
 }

@@ -5,17 +5,21 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Random;
-use super::thinning::one_in;
+use super::thinning::{Thinning, one_in};
 
 /// The parameters of one check.
 pub(crate) trait Case: Clone + Debug {
     fn draw(random: &mut Random, seed: u64) -> Self;
 
+    /// How many terms its sums have, all in all.
+    fn terms(&self) -> usize;
+
     /// Cases to try in place of one that fails, the much simpler ones first.
     fn simpler(&self) -> Vec<Self>;
 }
 
-/// Checks the case of every seed, or of one in [`one_in`]; panics with the simplest failing relative of the first that fails.
+/// Checks the case of every seed; panics with the simplest failing relative of the first that fails. Where runs are thinned, it
+/// checks one in [`one_in`], and of the large ones among these again one in so many.
 pub(crate) fn check_cases<C: Case>(seeds: Range<u64>, mut check: impl FnMut(&C) -> Result<(), String>) {
     let mut outcome = |case: &C| {
         catch_unwind(AssertUnwindSafe(|| check(case))).unwrap_or_else(|panic| {
@@ -23,8 +27,12 @@ pub(crate) fn check_cases<C: Case>(seeds: Range<u64>, mut check: impl FnMut(&C) 
             Err(format!("panic: {}", text.or(panic.downcast_ref().copied()).unwrap_or("without a message")))
         })
     };
+    let mut thinning = Thinning::new();
     for seed in seeds.step_by(one_in()) {
         let mut case = C::draw(&mut Random::new(seed), seed);
+        if case.terms() >= Thinning::LARGE && !thinning.takes(case.terms()) {
+            continue;
+        }
         let Err(mut error) = outcome(&case) else { continue };
         println!("seed {seed} fails: {error}\n{case:?}");
         while let Some((simpler, its_error)) =

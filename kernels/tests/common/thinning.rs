@@ -35,7 +35,7 @@ pub(crate) struct Thinning {
 
 impl Thinning {
     /// Products of so many terms take a noticeable time under an emulator.
-    const LARGE: usize = 50_000;
+    pub(crate) const LARGE: usize = 50_000;
 
     pub(crate) fn new() -> Self {
         Thinning { one_in: one_in(), large: 0, small: Random::new(1) }

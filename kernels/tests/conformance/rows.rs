@@ -1,8 +1,6 @@
 //! Reductions along rows: every exact ISA gives the reference's bits; all are close to f64.
 
-mod common;
-
-use common::{Differences, Random, all_isas, canonical, exact_isas, reference};
+use crate::common::{Differences, Random, all_isas, canonical, exact_isas, reference};
 use mnist_fast_kernels::{Error, Kernels, MatRef};
 
 type Reduction = fn(Kernels, MatRef<'_>, &mut [f32]) -> Result<(), Error>;

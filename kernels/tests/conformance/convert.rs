@@ -1,12 +1,8 @@
 //! Bytes to floats by scale and shift: every exact ISA gives the reference's bits; all are close to f64.
 
-mod common;
-
-use common::{Differences, all_isas, exact_isas, reference};
+use crate::common::layout::GUARD;
+use crate::common::{Differences, all_isas, exact_isas, reference};
 use mnist_fast_kernels::Kernels;
-
-/// What the float after the last one written holds.
-const GUARD: f32 = 12345.5;
 
 /// `n` bytes, converted; the guard is still there.
 fn scaled(kernels: Kernels, n: usize, scale: f32, shift: f32) -> Vec<f32> {

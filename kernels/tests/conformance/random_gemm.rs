@@ -3,11 +3,9 @@
 //!
 //! What is expected is the reference's product of dense copies, gathered and scattered by index arithmetic of the tests.
 
-mod common;
-
-use common::cases::{Case, Values, check_cases, sizes, smaller};
-use common::layout::{GUARD, Layout, Place};
-use common::{Random, agree, all_isas, reference};
+use crate::common::cases::{Case, Values, check_cases, sizes, smaller};
+use crate::common::layout::{GUARD, Layout, Place};
+use crate::common::{Random, agree, all_isas, reference};
 use mnist_fast_kernels::{Error, Kernels, MatMut, MatRef, Workspace, split};
 
 /// How C is computed: by the safe method, whole or in parts, or by the pointer interface.
@@ -76,6 +74,10 @@ impl Case for Gemm {
             how,
             seed,
         }
+    }
+
+    fn terms(&self) -> usize {
+        self.m * self.n * self.k
     }
 
     fn simpler(&self) -> Vec<Self> {

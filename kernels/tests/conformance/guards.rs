@@ -1,11 +1,9 @@
 //! Elementwise kernels on slices of every length up to 70 that start at any of 16 floats: the reference's bits on every
 //! exact ISA, and what lies before and after the slice stays as it is.
 
-mod common;
-
-use common::elementwise::KERNELS;
-use common::layout::GUARD;
-use common::{Random, agree, all_isas, reference};
+use crate::common::elementwise::KERNELS;
+use crate::common::layout::GUARD;
+use crate::common::{Random, agree, all_isas, reference};
 use mnist_fast_kernels::Kernels;
 
 #[test]

@@ -1,11 +1,9 @@
 //! The dense layer's products on random shapes, strides and values: the reference's bits on every exact ISA, in one call
 //! or cut into parts; nothing outside of the outputs is written.
 
-mod common;
-
-use common::cases::{Case, Values, check_cases, sizes, smaller};
-use common::layout::{GUARD, Layout, Place};
-use common::{Random, agree, all_isas, reference};
+use crate::common::cases::{Case, Values, check_cases, sizes, smaller};
+use crate::common::layout::{GUARD, Layout, Place};
+use crate::common::{Random, agree, all_isas, reference};
 use mnist_fast_kernels::{Activation, Epsilon, Error, Kernels, RmsProp, Sgd, Workspace, split};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,6 +62,10 @@ impl Case for Dense {
             values: Values::draw(random),
             seed,
         }
+    }
+
+    fn terms(&self) -> usize {
+        self.batch * self.inputs * self.outputs
     }
 
     fn simpler(&self) -> Vec<Self> {

@@ -1,9 +1,7 @@
 //! Affine maps of images: every ISA gives the reference's bytes, those are what exact arithmetic gives, and random maps are within
 //! their range.
 
-mod common;
-
-use common::{Random, all_isas, reference};
+use crate::common::{Random, all_isas, reference};
 use mnist_fast_kernels::{Distortion, DistortionRange, Error, Kernels, Warp};
 
 type Axis = [f64; 3];

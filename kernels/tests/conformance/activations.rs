@@ -1,8 +1,6 @@
 //! Activations and their gradients: every exact ISA gives the reference's bits; gradients are close to f64.
 
-mod common;
-
-use common::{Differences, Random, all_isas, canonical, exact_isas, reference};
+use crate::common::{Differences, Random, all_isas, canonical, exact_isas, reference};
 use mnist_fast_kernels::{Error, Kernels};
 
 type InPlace = fn(Kernels, &mut [f32]);

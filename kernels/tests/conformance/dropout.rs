@@ -1,8 +1,6 @@
 //! Dropout: every ISA drops what the reference drops, at the rate that was asked for.
 
-mod common;
-
-use common::{Differences, Random, all_isas, canonical, exact_isas, reference};
+use crate::common::{Differences, Random, all_isas, canonical, exact_isas, reference};
 use mnist_fast_kernels::{Dropout, Kernels};
 
 const POSITIONS: [[u32; 3]; 4] = [[0, 0, 0], [63, 781, 21], [u32::MAX; 3], [1, 0, 0]];

@@ -1,13 +1,9 @@
 //! Every operation on every exact ISA gives the reference's bits.
 
-mod common;
-
-use common::thinning::Thinning;
-use common::{Differences, Random, exact_isas, reference};
+use crate::common::layout::GUARD;
+use crate::common::thinning::Thinning;
+use crate::common::{Differences, Random, exact_isas, reference};
 use mnist_fast_kernels::{Activation, Kernels, MatMut, MatRef, RmsProp, Sgd, Workspace};
-
-/// Written around and between what a kernel may write.
-const GUARD: f32 = 12345.5;
 
 /// Sizes around every tile edge: all small ones, then beside multiples of 16 up to the widest tile and past it.
 fn sizes() -> Vec<usize> {

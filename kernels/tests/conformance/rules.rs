@@ -1,10 +1,8 @@
 //! Rules: an optimizer with what comes before it. Every exact ISA gives the reference's bits, weights and states alike, in a pass
 //! of its own and at the end of dense and sparse products; the reference is close to f64.
 
-mod common;
-
-use common::thinning::Thinning;
-use common::{Differences, Random, all_isas, exact_isas, reference};
+use crate::common::thinning::Thinning;
+use crate::common::{Differences, Random, all_isas, exact_isas, reference};
 use mnist_fast_kernels::{
     Adam, AdamW, Epsilon, Error, Kernels, MatMut, MatRef, Momentum, Optimizer, RmsProp, RmsPropMomentum,
     Rule, Sgd, Sparse, Workspace,

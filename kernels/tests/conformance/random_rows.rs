@@ -2,11 +2,9 @@
 //! strides and values: the reference's bits on every exact ISA; nothing outside of the outputs is written, nothing between
 //! rows is read.
 
-mod common;
-
-use common::cases::{Case, Values, check_cases, size, smaller};
-use common::layout::{GUARD, Layout, Place};
-use common::{Random, agree, all_isas, reference};
+use crate::common::cases::{Case, Values, check_cases, size, smaller};
+use crate::common::layout::{GUARD, Layout, Place};
+use crate::common::{Random, agree, all_isas, reference};
 use mnist_fast_kernels::{Error, Kernels, LabelSmoothing};
 
 #[derive(Clone, Debug)]
@@ -34,6 +32,10 @@ impl Case for Rows {
             values: Values::draw(random),
             seed,
         }
+    }
+
+    fn terms(&self) -> usize {
+        self.rows * self.columns
     }
 
     fn simpler(&self) -> Vec<Self> {

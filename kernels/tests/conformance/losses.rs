@@ -2,12 +2,10 @@
 //! to f64.
 #![allow(clippy::disallowed_methods)] // the oracle may use libm
 
-mod common;
-
-use common::{Differences, Random, all_isas, canonical, exact_isas, reference};
+use crate::common::layout::GUARD;
+use crate::common::thinning::{Thinning, one_in};
+use crate::common::{Differences, Random, all_isas, canonical, exact_isas, reference};
 use mnist_fast_kernels::{Error, Kernels, LabelSmoothing, MatMut, MatRef};
-
-const GUARD: f32 = 12345.5;
 
 fn log_softmax(kernels: Kernels, x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     // Rows two elements apart, to see that nothing is written between them.
@@ -38,10 +36,13 @@ fn soft(
 
 #[test]
 fn rows_have_the_references_bits() {
-    let mut differences = Differences::new();
+    let (mut differences, mut thinning) = (Differences::new(), Thinning::new());
     for columns in 1..70 {
         for rows in [1, 2, 15, 16, 17, 33] {
             for wild in [false, true] {
+                if !thinning.takes_small() {
+                    continue;
+                }
                 let n = rows * columns;
                 let mut random = Random::new((columns * 100 + rows) as u64);
                 let x = if wild { random.wild(n) } else { random.vec(n) };
@@ -218,7 +219,7 @@ fn binary_cross_entropy_has_the_references_bits() {
 /// Also where the loss is tiny: confident and right.
 #[test]
 fn binary_cross_entropy_is_close_to_f64() {
-    let z: Vec<f32> = (0..200_000).map(|i| (i as f32 - 100_000.0) / 1160.0).collect();
+    let z: Vec<f32> = (0..200_000).step_by(one_in()).map(|i| (i as f32 - 100_000.0) / 1160.0).collect();
     for kernels in all_isas() {
         for target in [0.0, 1.0] {
             let [gradient, losses, _] = binary(kernels, &z, &vec![target; z.len()]);

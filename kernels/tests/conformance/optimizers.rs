@@ -1,9 +1,7 @@
 //! Optimizers: every exact ISA gives the reference's bits, weights and state alike; all are close to f64.
 
-mod common;
-
-use common::thinning::Thinning;
-use common::{Differences, Random, all_isas, exact_isas, reference};
+use crate::common::thinning::Thinning;
+use crate::common::{Differences, Random, all_isas, exact_isas, reference};
 use mnist_fast_kernels::{Adam, AdamW, Epsilon, Kernels, MatMut, MatRef, Momentum, RmsProp, Sgd, Workspace};
 
 /// An optimizer as the tests see it: a step on weights and two states, of which it may ignore some.
