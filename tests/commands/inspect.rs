@@ -1,16 +1,13 @@
 //! `inspect`, through the binary.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::fs::{self, File};
 use std::path::Path;
 
+use crate::mnist;
+use crate::program::{fails, first_line_of, folder, json, program, run, small_mnist, succeeds, text};
+use crate::scratch::{Scratch, files_under, gzip, images};
 use mnist_fast::dataset::known::KNOWN;
 use mnist_fast::train::Examples;
-use program::{fails, first_line_of, folder, json, program, run, small_mnist, succeeds, text};
-use scratch::{Scratch, files_under, gzip, images};
 use serde_json::{Value, json};
 
 /// The labels of the first nine training images as numpy prints them, integers and one-hot.
@@ -488,7 +485,7 @@ fn fashion_mnist_of_debian() {
 /// What stands in the README below these commands is how their output begins.
 #[test]
 fn the_readme_shows_real_output() {
-    let readme = include_str!("../README.md").replace("\r\n", "\n");
+    let readme = include_str!("../../README.md").replace("\r\n", "\n");
     let mut commands = vec![("inspect --images 2", 12)];
     if Path::new("/usr/share/datasets/fashion-mnist").exists() {
         commands.extend([

@@ -2,10 +2,8 @@
 //! not, and moves the weights as calculus says.
 #![allow(clippy::disallowed_methods)] // the oracle may use libm
 
-mod mnist;
-mod program;
-mod scratch;
-
+use crate::mnist;
+use crate::program::{fails, folder, json, small_mnist, succeeds};
 use mnist_fast::activation::Activation;
 use mnist_fast::dataset::{Chosen, Selection};
 use mnist_fast::loss::Loss;
@@ -15,7 +13,6 @@ use mnist_fast::predict::{self, Predictor};
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Settings, Trainer};
 use mnist_fast_kernels::{Isa, Kernels, LabelSmoothing, RmsProp, Sgd};
-use program::{fails, folder, json, small_mnist, succeeds};
 use serde_json::{Value, json};
 
 fn settings(optimizer: Optimizer) -> Settings {

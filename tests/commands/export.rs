@@ -1,13 +1,9 @@
 //! `export`, and models of other programs in every command that takes one, through the binary.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::fs;
 
-use program::{fails, folder, json, run, small_mnist, succeeds, text};
-use scratch::{Scratch, assert_says};
+use crate::program::{fails, folder, json, run, small_mnist, succeeds, text};
+use crate::scratch::{Scratch, assert_says};
 
 /// A folder with `model.safetensors` (tanh, two epochs on a few images) in it and that data.
 fn trained() -> (Scratch, String, String) {

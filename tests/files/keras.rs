@@ -2,10 +2,9 @@
 //!
 //! `fixtures/README.md` says what the files hold and how the bounds were found.
 
-mod mnist;
-
 use std::path::Path;
 
+use crate::mnist;
 use mnist_fast::activation::Activation;
 use mnist_fast::dataset::{Chosen, Selection};
 use mnist_fast::model_file::safetensors::Reader;

@@ -1,15 +1,12 @@
 //! Learning rate schedules train the same bits everywhere and in however many pieces, and do what they say.
 
-mod mnist;
-mod program;
-mod scratch;
-
+use crate::mnist;
+use crate::program::{fails, folder, json, small_mnist, succeeds};
 use mnist_fast::network::Network;
 use mnist_fast::schedule::{Schedule, Shape};
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Partial, Settings, StateTensor, Trainer};
 use mnist_fast_kernels::{Isa, Kernels, LabelSmoothing, RmsProp, Sgd};
-use program::{fails, folder, json, small_mnist, succeeds};
 use serde_json::Value;
 
 const SIZES: [usize; 4] = [784, 70, 24, 10];

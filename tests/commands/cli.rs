@@ -1,16 +1,12 @@
 //! The program as its users meet it: through the binary.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use crate::program::{fails, folder, json, program, run, small_mnist, succeeds, text};
+use crate::scratch::{self, Scratch, images, labels};
 use mnist_fast_kernels::{Isa, Kernels};
-use program::{fails, folder, json, program, run, small_mnist, succeeds, text};
-use scratch::{Scratch, images, labels};
 use serde_json::Value;
 
 #[test]
@@ -35,7 +31,7 @@ fn a_default_epoch_prints_what_the_tutorial_prints() {
 /// One full epoch of the default training, seed 42: the bits of this release.
 #[test]
 fn the_golden_epoch() {
-    let golden = include_str!("golden/epoch1-seed42.sha256").trim();
+    let golden = include_str!("../golden/epoch1-seed42.sha256").trim();
     for isa in [Isa::Avx2, Isa::Avx512, Isa::Neon] {
         if !isa.is_available() {
             println!("skipped: no {isa} on this CPU");

@@ -1,16 +1,14 @@
 //! Random distortions of training images: the same bits on every exact ISA, number of threads, sparse or dense, at once or in pieces.
 
-mod mnist;
-mod program;
-mod scratch;
-
+use crate::mnist;
+use crate::program::{fails, folder, json, small_mnist, succeeds};
+use crate::scratch;
 use mnist_fast::augment::distortion;
 use mnist_fast::metrics::Metrics;
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Examples, Optimizer, Partial, Settings, StateTensor, Trainer};
 use mnist_fast_kernels::{DistortionRange, Isa, Kernels, RmsProp};
-use program::{fails, folder, json, small_mnist, succeeds};
 
 const RANGE: DistortionRange = DistortionRange { rotation: 12.0, scale: 0.1, shear: 0.15, shift: 2.0 };
 const SIZES: [usize; 4] = [784, 70, 24, 10];

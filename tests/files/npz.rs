@@ -1,16 +1,14 @@
 //! Models as npz: what numpy and Keras write is read, what is written is what numpy writes, and every defect is refused
 //! with one sentence.
 
-mod scratch;
-
 use std::fs;
 use std::io::Write;
 
+use crate::scratch::{Scratch, assert_says};
 use flate2::{Compression, Crc, write::DeflateEncoder};
 use mnist_fast::activation::Activation;
 use mnist_fast::model_file::{self, Format, Model};
 use mnist_fast::network::Network;
-use scratch::{Scratch, assert_says};
 use serde_json::json;
 
 /// An npy file with this header, padded as numpy does, and these elements.

@@ -1,14 +1,11 @@
 //! What `train` and `eval` write beside a model: the report, the curves, the log.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::fs;
 use std::path::Path;
 
-use program::{fails, folder, json, program, run, small_mnist, succeeds, text};
-use scratch::{Scratch, files_under, labels};
+use crate::mnist;
+use crate::program::{fails, folder, json, program, run, small_mnist, succeeds, text};
+use crate::scratch::{self, Scratch, files_under, labels};
 use serde_json::Value;
 
 const HTML: &str = "http://www.w3.org/1999/xhtml";

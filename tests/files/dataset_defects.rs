@@ -6,8 +6,7 @@ use std::io::Write;
 use mnist_fast::dataset::{CacheDir, Options, open_with};
 use mnist_fast::error::Kind;
 
-mod scratch;
-use scratch::{Scratch, assert_says, gzip, idx, images, labels};
+use crate::scratch::{Scratch, assert_says, gzip, idx, images, labels};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";

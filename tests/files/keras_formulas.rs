@@ -5,7 +5,7 @@ use mnist_fast_kernels::{Isa, Kernels, LabelSmoothing, MatMut, MatRef};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("fixtures/keras_formulas.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../fixtures/keras_formulas.json")).unwrap();
     let cases = all[name].as_array().unwrap().clone();
     assert!(cases.len() > 3, "{name}");
     cases

@@ -1,14 +1,10 @@
 //! Early stopping ends where validation loss says so, keeps the best weights, and does the same in a run that is resumed.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::fs;
 use std::path::Path;
 
-use program::{fails, folder, json, small_mnist, succeeds};
-use scratch::files_under;
+use crate::program::{fails, folder, json, small_mnist, succeeds};
+use crate::scratch::files_under;
 use serde_json::Value;
 
 const EPOCHS: usize = 30;

@@ -1,15 +1,11 @@
 //! A run is repeated to the same bits by the command line that it prints and by the model file that it saves.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::fs;
 use std::path::Path;
 
+use crate::program::{fails, folder, json, run, small_mnist, succeeds, text};
 use mnist_fast::model_file::{self, Model};
 use mnist_fast::network::Network;
-use program::{fails, folder, json, run, small_mnist, succeeds, text};
 use serde_json::Value;
 
 /// The options beside the data, each set with everything on that fits together.

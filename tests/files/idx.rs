@@ -2,8 +2,7 @@
 
 use mnist_fast::idx::{Defect, Element, HEADER_MAX, Header};
 
-mod scratch;
-use scratch::idx;
+use crate::scratch::{self, idx};
 
 #[test]
 fn every_element_type() {

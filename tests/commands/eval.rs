@@ -1,19 +1,16 @@
 //! `eval` through the binary.
 
-mod mnist;
-mod program;
-mod scratch;
-mod trained;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use mnist_fast::model_file::{self, Model};
 use mnist_fast_kernels::Isa;
-use program::{fails, first_line_of, folder, small_mnist, succeeds};
-use scratch::{Scratch, labels};
 use serde_json::Value;
-use trained::{events, model};
+
+use crate::mnist;
+use crate::program::{fails, first_line_of, folder, small_mnist, succeeds};
+use crate::scratch::{self, Scratch, labels};
+use crate::trained::{events, model};
 
 fn numbers(row: &Value) -> Vec<u64> {
     row.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect()

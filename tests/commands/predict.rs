@@ -1,20 +1,16 @@
 //! `predict` through the binary.
 
-mod mnist;
-mod program;
-mod scratch;
-mod trained;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use program::{fails, first_line_of, program, run, succeeds, text};
-use scratch::{Scratch, gzip, idx};
+use crate::mnist;
+use crate::program::{fails, first_line_of, program, run, succeeds, text};
+use crate::scratch::{self, Scratch, gzip, idx};
+use crate::trained::{events, model};
 use serde_json::Value;
-use trained::{events, model};
 
 /// The 200 digit images that `tests/digits/make_digits.py` drew, by distortion.
 fn digits() -> BTreeMap<String, Vec<PathBuf>> {

@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime};
 use mnist_fast::dataset::known::{self, Sums};
 use mnist_fast::dataset::{CacheDir, Options, open_with};
 
-mod scratch;
-use scratch::{Scratch, assert_says, files_under, gzip, idx, images, labels};
+use crate::scratch::{Scratch, assert_says, files_under, gzip, idx, images, labels};
 
 /// The unpacked files in the cache, without stamps.
 fn unpacked(scratch: &Scratch) -> Vec<PathBuf> {
@@ -214,7 +213,7 @@ fn many_processes_unpack_at_once() {
     let mut others: Vec<_> = (0..3)
         .map(|_| {
             Command::new(&this_program)
-                .args(["--exact", "one_of_many_processes", "--ignored"])
+                .args(["--exact", "dataset::one_of_many_processes", "--ignored"])
                 .env("MNIST_FAST_TEST_SCRATCH", scratch.path(""))
                 .stdout(Stdio::null())
                 .spawn()

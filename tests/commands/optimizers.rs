@@ -1,19 +1,16 @@
 //! Optimizers, penalties, weight decay and clipping: the same bits on every exact ISA, number of threads, with zeros left out or not,
 //! at once or in pieces; the steps of Keras; what each does, in closed form.
 
-mod mnist;
-mod program;
-mod scratch;
-
 use std::path::Path;
 
+use crate::mnist;
+use crate::program::{fails, folder, json, small_mnist, succeeds};
 use mnist_fast::metrics::Metrics;
 use mnist_fast::model_file::safetensors::Reader;
 use mnist_fast::network::Network;
 use mnist_fast::team::Team;
 use mnist_fast::train::{Clip, Examples, Optimizer, Partial, Regularization, Settings, StateTensor, Trainer};
 use mnist_fast_kernels::{Adam, Epsilon, Isa, Kernels, Momentum, RmsProp, RmsPropMomentum, Sgd};
-use program::{fails, folder, json, small_mnist, succeeds};
 use serde_json::{Value, json};
 
 const PLAIN: Regularization = Regularization { l2: 0.0, weight_decay: 0.0, clip: Clip::None };

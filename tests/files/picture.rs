@@ -71,7 +71,7 @@ fn png_of_every_kind() {
 /// Adam7, which the encoder does not write: the pixels 0, 10, 20, ... 240 in five rows, as Pillow reads the file too.
 #[test]
 fn interlaced_png() {
-    let bytes = include_bytes!("digits/interlaced.png");
+    let bytes = include_bytes!("../digits/interlaced.png");
     reads(bytes, 5, &(0..25).map(|i| 10 * i).collect::<Vec<u8>>());
 }
 
@@ -132,7 +132,7 @@ fn damaged_bytes_never_panic() {
     let seeds = [
         grey(24, 24, &ink),
         png((24, 24), (ColorType::Indexed, BitDepth::Eight), &[3; 576], (&colours, &[])),
-        include_bytes!("digits/interlaced.png").to_vec(),
+        include_bytes!("../digits/interlaced.png").to_vec(),
         [&b"P5 24 24 255\n"[..], &ink].concat(),
         [&b"P4\n# c\n24 24\n"[..], &ink[..72]].concat(),
         b"P3 2 2 9 1 2 3 4 5 6 7 8 9 1 2 3\n".to_vec(),

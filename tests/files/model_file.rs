@@ -9,8 +9,7 @@ use mnist_fast::model_file::{Model, check_target, load, open, save};
 use mnist_fast::network::Network;
 use serde_json::json;
 
-mod scratch;
-use scratch::{Scratch, assert_says, files_under};
+use crate::scratch::{Scratch, assert_says, files_under};
 
 /// A 2-3-2 network as safetensors' own writer lays it out for PyTorch: tensors by name, biases first.
 const HEADER: &str = r#"{"__metadata__":{"format":"pt"},"0.bias":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},"0.weight":{"dtype":"F32","shape":[3,2],"data_offsets":[12,36]},"2.bias":{"dtype":"F32","shape":[2],"data_offsets":[36,44]},"2.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[44,68]}} "#;
