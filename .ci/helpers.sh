@@ -38,9 +38,11 @@ thinned() {
     MNIST_FAST_TEST_ONE_IN=$one_in "$@"
 }
 
-# Of cargo, where the speed of what is built does not matter: the kernels compile in a twelfth of the time.
+# Of cargo, where the speed of what is built does not matter: the kernels compile in a twelfth of the time, and have the
+# assertions of std on every pointer that they read or write.
 readonly UNOPTIMISED=(--config 'profile.dev.package."*".opt-level=0'
-    --config 'profile.dev.package.mnist-fast-kernels.opt-level=0')
+    --config 'profile.dev.package.mnist-fast-kernels.opt-level=0'
+    --config 'profile.dev.package.mnist-fast-kernels.debug-assertions=true')
 
 # emulated CPU SECONDS command...: the command, with every program that cargo runs on an emulated CPU.
 emulated() {
