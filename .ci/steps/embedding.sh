@@ -81,7 +81,7 @@ c_and_python() {
 # helper's program too.
 bench_smoke() {
     export CARGO_TARGET_DIR=$target/bench CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
-    export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0
     cargo bench -- --quick --json "$scratch/bench.json" 64x128x784
     python3 .ci/bench_lines.py "$scratch/bench.json" Cargo.lock benches/helper/Cargo.lock
 }
