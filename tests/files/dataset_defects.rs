@@ -49,7 +49,7 @@ fn file_cut_short() {
 
 #[test]
 fn trailing_bytes() {
-    raw(&[&images(6, 3, 2)[..], b"\r\n"].concat(), &["has 54 bytes", "promises 52", "the 2 after"]);
+    raw(&[&images(6, 3, 2)[..], b"\r\n"].concat(), &["has 54 bytes", "promises 52, 2 too many"]);
 }
 
 #[test]
