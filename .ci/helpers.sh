@@ -30,7 +30,7 @@ brief() {
         END { for (s in seen) printf "(%d times) %s\n", seen[s], s }'
 }
 
-# thinned N command...: the kernels' tests take one in N of their random cases and of their large products; they say so.
+# thinned N command...: the tests take one in N of their random cases and large products, fewer images; they say so.
 # The README's test command leaves nothing out, on every ISA of this CPU.
 thinned() {
     local one_in=$1

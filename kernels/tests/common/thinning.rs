@@ -1,8 +1,8 @@
 //! Fewer cases for slow runs: under an emulator, and where one ISA is forced that a whole run has tested already.
 //!
-//! `MNIST_FAST_TEST_ONE_IN=N` runs one in N of the random ones and of the large products (a prime N does not keep step with the
-//! loops of the grids), and one in a few of the small cases of
-//! grids, drawn from a fixed seed so that they keep step with no loop: half of N, at most 5.
+//! `MNIST_FAST_TEST_ONE_IN=N` runs one in N of the random ones, of the large products (a prime N does not keep step with the
+//! loops of the grids) and of the numbers in sweeps, and one in a few of the small cases of grids, drawn from a fixed seed so that
+//! they keep step with no loop: half of N, at most 5. Large ones among the random ones are thinned twice.
 
 use std::env;
 
