@@ -4,6 +4,7 @@ mod augment;
 mod checkpoint;
 mod course;
 mod data;
+mod diagram;
 mod engine;
 mod eval;
 mod explain;

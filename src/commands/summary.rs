@@ -10,6 +10,7 @@ use mnist_fast::schedule::Schedule;
 use mnist_fast::train::{Optimizer, Regularization};
 use mnist_fast_kernels::{LabelSmoothing, RmsProp};
 
+use super::diagram::{DIAGRAM, diagram};
 use super::explain::{EXPLAIN, Explained};
 use super::network::{self, Layers};
 use crate::args::{Args, Opt, at_least_one};
@@ -21,6 +22,7 @@ Usage: mnist-fast summary [MODEL] [options]
   mnist-fast summary                       the tutorial's network
   mnist-fast summary --hidden 512,512      another one
   mnist-fast summary model.safetensors     the one in a model file, also of PyTorch or Keras (.npz)
+  mnist-fast summary --diagram             drawn as well
   mnist-fast summary --explain             its formulas, and those of train by default";
 
 pub(crate) const OPTIONS: &[Opt] = &[
@@ -29,11 +31,12 @@ pub(crate) const OPTIONS: &[Opt] = &[
     network::LOSS,
     Opt { name: "--inputs", value: "N", help: "pixels of an image (default 784)" },
     Opt { name: "--num-classes", value: "N", help: "classes (default 10)" },
+    DIAGRAM,
     EXPLAIN,
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let explain = args.switch("--explain");
+    let (draw, explain) = (args.switch(DIAGRAM.name), args.switch(EXPLAIN.name));
     let layers = Layers::parse(&mut args)?;
     let inputs = args.parse("--inputs", "a whole number of pixels, 1 or more", at_least_one)?;
     let classes = args.parse("--num-classes", "a whole number of classes, 1 or more", at_least_one)?;
@@ -61,6 +64,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let activations = network.activations();
     if activations.iter().any(|activation| *activation != Activation::Relu) {
         output::line(format_args!("Activation of the hidden layers: {}", Activation::list(&activations)))?;
+    }
+    if draw {
+        output::line(format_args!("\n{}", diagram(&network)))?;
     }
     if !explain {
         return Ok(());

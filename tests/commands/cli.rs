@@ -367,6 +367,11 @@ fn help_lists_every_option_and_the_summary_is_the_tutorials() {
         assert!(summary.contains(row), "{summary}");
     }
     assert!(succeeds(&["summary", "--hidden", "none"]).contains("Total params: 7,850"));
+    let drawn = succeeds(&["summary", "--diagram"]);
+    assert!(
+        drawn.starts_with(&summary) && drawn.contains("dense_2: each with each, W3 128 x 10 + b3 10"),
+        "{drawn}"
+    );
     let info = succeeds(&["info"]);
     for row in ["version", "threads", "ISA", "caches", "licence", &Isa::best().to_string()] {
         assert!(info.contains(row), "{info}");
