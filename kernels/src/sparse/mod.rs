@@ -135,10 +135,11 @@ fn listed(s: crate::Csr<'_>, row: usize, cursors: *mut u32) -> Listed {
 }
 
 fn bytes(s: crate::ByteRows<'_>, row: usize) -> Bytes {
-    let (ptr, stride, columns) = (s.bytes().as_ptr(), s.stride(), s.columns());
+    let (core::ops::Range { start: ptr, end }, stride, columns) =
+        (s.bytes().as_ptr_range(), s.stride(), s.columns());
     match s.selection() {
-        Some(rows) => Bytes { ptr, stride, columns, rows: rows[row..].as_ptr() },
-        None => Bytes { ptr: ptr.wrapping_add(row * stride), stride, columns, rows: core::ptr::null() },
+        Some(rows) => Bytes { ptr, end, stride, columns, rows: rows[row..].as_ptr() },
+        None => Bytes { ptr: ptr.wrapping_add(row * stride), end, stride, columns, rows: core::ptr::null() },
     }
 }
 

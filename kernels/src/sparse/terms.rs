@@ -230,6 +230,8 @@ impl Terms for Listed {
 #[derive(Clone, Copy)]
 pub(crate) struct Bytes {
     pub(crate) ptr: *const u8,
+    /// Where the memory ends that may be read: what is between rows, and rows that are not this matrix's, may.
+    pub(crate) end: *const u8,
     pub(crate) stride: usize,
     pub(crate) columns: usize,
     pub(crate) rows: *const u32,
@@ -258,10 +260,13 @@ impl Searched for Bytes {
     #[inline(always)]
     unsafe fn bitmap<S: Simd>(self, s: S, row: *const u8, k: usize) -> u64 {
         let left = self.columns - k;
-        // SAFETY: as the caller vouches: 64 bytes from k, the last 64 of the row, or all of a shorter row.
+        // SAFETY: as the caller vouches: 64 bytes from k, in the row or before the memory's end, or the row's last 64, or all of a
+        // shorter row.
         unsafe {
             if left >= WORD {
                 s.nonzero_u8(&*row.add(k).cast())
+            } else if self.end.addr() - row.addr() >= k + WORD {
+                s.nonzero_u8(&*row.add(k).cast()) & ((1 << left) - 1)
             } else if self.columns >= WORD {
                 s.nonzero_u8(&*row.add(self.columns - WORD).cast()) >> (WORD - left)
             } else {
