@@ -30,6 +30,15 @@ pub(super) struct Activations {
     pub(super) moment: Moment,
 }
 
+/// What a layer reads.
+pub(super) enum Input<'a> {
+    Dense(MatRef<'a>),
+    /// Its zeros are left out.
+    Sparse(MatRef<'a>),
+    /// Pixels, turned over; zeros are left out.
+    Turned(ByteRows<'a>),
+}
+
 /// Some rows of a matrix, all columns, to read.
 pub(super) fn rows_of<'a>(matrix: &'a SharedMatrix, rows: &Range<usize>) -> MatRef<'a> {
     matrix.read(rows.clone(), 0..matrix.columns())
@@ -67,7 +76,7 @@ impl Activations {
         }
     }
 
-    /// Runs a panel of the first layer on `rows` of its input `x` (which has those rows only).
+    /// Runs a panel of the first layer on `rows` of its input (which has those rows only).
     ///
     /// # Safety
     /// No other reference to these rows of the panel's columns of the output lives.
@@ -76,43 +85,16 @@ impl Activations {
         kernels: Kernels,
         layer: &Layer,
         panel: &Panel,
-        x: MatRef<'_>,
+        x: Input<'_>,
         rows: &Range<usize>,
         workspace: &mut Workspace<'_>,
     ) {
-        let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
+        let own = (panel.weights(), panel.columns.clone());
         // SAFETY: as the caller vouches.
-        let mut y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
-        let activation = layer.activation();
-        kernels
-            .dense_forward(x, weights, biases, activation.fused(), y.reborrow(), workspace)
-            .expect("matrices of the network's shapes");
-        activation.finish(kernels, y);
+        unsafe { self.forward_columns(kernels, (0, layer), own, x, rows, workspace) };
     }
 
-    /// The same, leaving out the input's zeros; `x` is turned over.
-    ///
-    /// # Safety
-    /// As for [`Activations::forward_panel`].
-    pub(super) unsafe fn forward_panel_sparse(
-        &self,
-        kernels: Kernels,
-        layer: &Layer,
-        panel: &Panel,
-        x: ByteRows<'_>,
-        rows: &Range<usize>,
-    ) {
-        let (weights, biases) = (panel.weights(), layer.biases.part(panel.columns.clone()));
-        // SAFETY: as the caller vouches.
-        let mut y = unsafe { self.outputs[0].write(rows.clone(), panel.columns.clone()) };
-        let activation = layer.activation();
-        kernels
-            .dense_forward_transposed(x, weights, biases, activation.fused(), y.reborrow())
-            .expect("matrices of the network's shapes");
-        activation.finish(kernels, y);
-    }
-
-    /// Runs layer `l` on `rows` of its input `x` (which has those rows only).
+    /// Runs layer `l` on `rows` of its input (which has those rows only).
     ///
     /// # Safety
     /// No other reference to these rows of the output lives.
@@ -121,60 +103,37 @@ impl Activations {
         kernels: Kernels,
         network: &Network,
         l: usize,
-        x: MatRef<'_>,
+        x: Input<'_>,
         rows: &Range<usize>,
         workspace: &mut Workspace<'_>,
     ) {
         let layer = &network.layers()[l];
+        let all = (layer.weights(), 0..layer.outputs());
         // SAFETY: as the caller vouches.
-        let mut y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
-        let activation = layer.activation();
-        kernels
-            .dense_forward(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow(), workspace)
-            .expect("matrices of the network's shapes");
-        activation.finish(kernels, y);
+        unsafe { self.forward_columns(kernels, (l, layer), all, x, rows, workspace) };
     }
 
-    /// The same, leaving out the input's zeros.
-    ///
     /// # Safety
-    /// As for [`Activations::forward_layer`].
-    unsafe fn forward_layer_sparse(
+    /// No other reference to these rows of these columns of the output lives.
+    unsafe fn forward_columns(
         &self,
         kernels: Kernels,
-        network: &Network,
-        l: usize,
-        x: MatRef<'_>,
+        (l, layer): (usize, &Layer),
+        (weights, columns): (MatRef<'_>, Range<usize>),
+        x: Input<'_>,
         rows: &Range<usize>,
+        workspace: &mut Workspace<'_>,
     ) {
-        let layer = &network.layers()[l];
+        let (biases, activation) = (layer.biases.part(columns.clone()), layer.activation());
         // SAFETY: as the caller vouches.
-        let mut y = unsafe { self.outputs[l].write(rows.clone(), 0..layer.outputs()) };
-        let activation = layer.activation();
-        kernels
-            .dense_forward_sparse(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow())
-            .expect("matrices of the network's shapes");
-        activation.finish(kernels, y);
-    }
-
-    /// Runs the first layer on `rows` of its input, which is turned over.
-    ///
-    /// # Safety
-    /// As for [`Activations::forward_layer`].
-    pub(super) unsafe fn forward_turned(
-        &self,
-        kernels: Kernels,
-        network: &Network,
-        x: ByteRows<'_>,
-        rows: &Range<usize>,
-    ) {
-        let layer = &network.layers()[0];
-        // SAFETY: as the caller vouches.
-        let mut y = unsafe { self.outputs[0].write(rows.clone(), 0..layer.outputs()) };
-        let activation = layer.activation();
-        kernels
-            .dense_forward_transposed(x, layer.weights(), layer.biases(), activation.fused(), y.reborrow())
-            .expect("matrices of the network's shapes");
+        let mut y = unsafe { self.outputs[l].write(rows.clone(), columns) };
+        let (fused, to) = (activation.fused(), y.reborrow());
+        match x {
+            Input::Dense(x) => kernels.dense_forward(x, weights, biases, fused, to, workspace),
+            Input::Sparse(x) => kernels.dense_forward_sparse(x, weights, biases, fused, to),
+            Input::Turned(x) => kernels.dense_forward_transposed(x, weights, biases, fused, to),
+        }
+        .expect("matrices of the network's shapes");
         activation.finish(kernels, y);
     }
 
@@ -204,11 +163,9 @@ impl Activations {
             let x = rows_of(&self.outputs[l - 1], rows);
             // SAFETY: as the caller vouches; the layer reads another matrix than it writes.
             unsafe {
-                if sparse && skips(network, l, self.outputs[l].rows()) {
-                    self.forward_layer_sparse(kernels, network, l, x, rows);
-                } else {
-                    self.forward_layer(kernels, network, l, x, rows, workspace);
-                }
+                let leaves_out = sparse && skips(network, l, self.outputs[l].rows());
+                let x = if leaves_out { Input::Sparse(x) } else { Input::Dense(x) };
+                self.forward_layer(kernels, network, l, x, rows, workspace);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use mnist_fast_kernels::{ByteRows, Kernels, split};
 
-use super::activations::{gather, rows_of};
+use super::activations::{Input, gather, rows_of};
 use super::{Examples, Trainer, Worker};
 use crate::metrics::Metrics;
 use crate::phases::Phase;
@@ -54,18 +54,17 @@ impl Trainer {
                 block.labels.all_mut().iter_mut().zip(labels).for_each(|(to, label)| *to = label);
                 // SAFETY: the block is this thread's, and so is this range of losses and predictions.
                 unsafe {
-                    if sparse {
-                        let part = examples.range(images.clone());
-                        let len = network.inputs();
+                    let x = if sparse {
+                        let (part, len) = (examples.range(images.clone()), network.inputs());
                         let x = ByteRows::new(part.images, rows.len(), len, len).expect("whole images");
                         kernels.transpose_u8(x, 0..len, turned, TURNED_ROW).expect("room for a block");
-                        let x =
-                            ByteRows::new(turned, len, rows.len(), TURNED_ROW).expect("as many as there are");
-                        block.forward_turned(kernels, network, x, &rows);
+                        let turned = ByteRows::new(turned, len, rows.len(), TURNED_ROW);
+                        Input::Turned(turned.expect("as many as there are"))
                     } else {
                         gather(kernels, x, examples, images.clone());
-                        block.forward_layer(kernels, network, 0, rows_of(x, &rows), &rows, workspace);
-                    }
+                        Input::Dense(rows_of(x, &rows))
+                    };
+                    block.forward_layer(kernels, network, 0, x, &rows, workspace);
                     block.forward(kernels, network, &rows, sparse, workspace);
                     block.loss(kernels, &rows, None);
                     losses.write(images.clone()).copy_from_slice(block.losses.part(rows.clone()));

@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use mnist_fast_kernels::{Kernels, Rule, prefetch, split};
 
-use super::activations::{Activations, gather, rows_of};
+use super::activations::{Activations, Input, gather, rows_of};
 use super::first::FirstLayer;
 use super::sparse::{Turned, batch_of};
 use super::{Examples, Trainer, Worker};
@@ -221,15 +221,14 @@ impl Shared<'_> {
             phases.mark(t, Phase::Gather);
         }
         for panel in panels {
-            // SAFETY: as the caller vouches.
-            unsafe {
-                if let Some(turned) = self.sparse {
-                    let x = turned.images(self.first.group(t), network.inputs(), rows.clone());
-                    batch.forward_panel_sparse(kernels, layer, panel, x, &rows);
-                } else {
-                    batch.forward_panel(kernels, layer, panel, rows_of(x, &rows), &rows, workspace);
+            let x = match self.sparse {
+                Some(turned) => {
+                    Input::Turned(turned.images(self.first.group(t), network.inputs(), rows.clone()))
                 }
-            }
+                None => Input::Dense(rows_of(x, &rows)),
+            };
+            // SAFETY: as the caller vouches.
+            unsafe { batch.forward_panel(kernels, layer, panel, x, &rows, workspace) };
         }
         phases.mark(t, Phase::FirstForward);
     }
