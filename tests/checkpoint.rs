@@ -632,6 +632,14 @@ fn a_folder_without_a_checkpoint_starts_from_step_0_and_says_so() {
     // A new run refuses bad data before it makes a folder.
     fails(1, &["train", "--data", "./no-such-data", "--checkpoint", &small.path("never")]);
     assert!(!Path::new(&small.path("never")).exists());
+    // Nor where only the best model of a run is left: a worse one would overwrite it.
+    let folder = small.path("best_alone");
+    fs::create_dir(&folder).unwrap();
+    let best = Path::new(&folder).join("best.safetensors");
+    fs::write(&best, "a model").unwrap();
+    let error = fails(1, &small.options(&["--resume", &folder]));
+    assert!(error.contains("are gone, and a run from step 0 would overwrite it"), "{error}");
+    assert_eq!(fs::read(&best).unwrap(), b"a model");
 }
 
 /// A run that is not over for a while, and its output.

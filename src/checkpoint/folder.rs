@@ -187,7 +187,7 @@ impl Folder {
     /// is removed.
     ///
     /// # Errors
-    /// Where there are checkpoints and none of them is whole.
+    /// Where there are checkpoints and none of them is whole, or a best model without any.
     pub fn newest(&mut self) -> Result<Option<Found>> {
         let mut damaged = vec![];
         let numbers = numbers(&self.path).map_err(|error| refused(&self.path, error))?;
@@ -202,6 +202,12 @@ impl Folder {
             }
         }
         match damaged.first() {
+            // A run keeps a checkpoint before its first step.
+            None if self.path.join(BEST).exists() => Err(Error::failed(format!(
+                "the checkpoints that stood beside {} are gone, and a run from step 0 would overwrite it; put one back, or begin anew \
+                 in another folder with --checkpoint",
+                self.path.join(BEST).display()
+            ))),
             None => Ok(None),
             Some(error) => Err(Error::failed(format!(
                 "no checkpoint in {} is whole ({error}); put a copy of one there, or begin anew in another folder with \

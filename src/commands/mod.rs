@@ -159,8 +159,8 @@ fn command(name: &str) -> Result<&'static Command> {
 }
 
 /// What to begin with, for the list of commands.
-const BEGINNINGS: &str = "\
-  mnist-fast train --save m.safetensors        the tutorial's network on MNIST, kept
+const BEGINNINGS: &str =
+    "  mnist-fast train --save m.safetensors        the tutorial's network on MNIST, kept
   mnist-fast eval m.safetensors                how good it is, and what it takes for what
   mnist-fast predict m.safetensors --index 0   the first test image
   mnist-fast predict m.safetensors seven.png   your own digit

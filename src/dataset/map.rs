@@ -164,6 +164,9 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::NotFound if is_link => {
             format!("{path} is a link to a file that does not exist; mend the link or give the file itself")
         }
+        io::ErrorKind::NotFound if path.to_string().is_empty() => {
+            "a file's name is empty; give one".to_owned()
+        }
         io::ErrorKind::NotFound => format!("{path} does not exist; check the path"),
         io::ErrorKind::PermissionDenied => {
             format!("{path} cannot be read: permission denied; give yourself read permission on it")

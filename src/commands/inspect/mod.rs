@@ -81,7 +81,11 @@ pub(crate) const OPTIONS: &[Opt] = &[
         help: "compare the SHA-256 of every unpacked file with the published one;\nexit code 1 if one differs",
     },
     heading("Output"),
-    Opt { name: "--json", value: "", help: "JSON on standard output, and nothing else there" },
+    Opt {
+        name: "--json",
+        value: "",
+        help: "JSON on standard output, and nothing else there; --list: a line each",
+    },
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
