@@ -176,7 +176,7 @@ fn cases(mut visit: impl FnMut(&str, As, Vec<u8>, &str)) {
         "is blank",
     );
     visit("pnm-huge", P, b"P5 18446744073709551615 18446744073709551615 255\n".to_vec(), "33554432 in all");
-    visit("pnm-lie", P, b"P6 5000 5000 255\nx".to_vec(), "has 1 bytes of pixels");
+    visit("pnm-lie", P, b"P6 5000 5000 255\nx".to_vec(), "has 1 byte of pixels");
     visit("pnm-strip", P, [&b"P4 33554432 1\n"[..], &[0; 1 << 10]].concat(), "65536 a side");
     visit("pnm-comment", P, [&b"P5 "[..], &b"#\n".repeat(1 << 19)].concat(), "its width");
     visit("pnm-digits", P, [&b"P5 "[..], &[b'9'; 1 << 20]].concat(), "its width");
