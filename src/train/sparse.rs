@@ -1,8 +1,8 @@
 //! Leaving out zeros: most pixels of a digit are 0, and so is about half of what a ReLU gives. A product need not touch what they
 //! would multiply, and its bits stay the same.
 //!
-//! Forward, the kernels skip zeros where the bytes or floats lie. The other two products want them turned over: the
-//! gradient of weights takes the input by columns, and the input gradient takes the weights by columns. Those copies are
+//! Forward, the kernels skip a ReLU's zeros where the floats lie. The other products want what they skip turned over: the first layer
+//! and the gradient of weights take the input by columns, and the input gradient takes the weights by columns. Those copies are
 //! here, filled by all threads in shares.
 
 use std::ops::Range;
