@@ -52,6 +52,17 @@ def products(kernels, s, wide):
         ok(lib.dense_forward_sparse(kernels, of(s), n, b, ld(b), bias, activation, y, ld(y)))
         close("dense_forward_sparse", y, np.maximum(expected, 0) if activation else expected, size + 8 * np.abs(bias))
         gaps_are_untouched("dense_forward_sparse", y)
+    # The same matrix as X^T.
+    w, y = matrix(rows, n, 2), matrix(columns, n, 3)
+    call = (kernels, of(s), n, w, ld(w), bias, 1, y, ld(y))
+    if s.form == BYTES:
+        ok(lib.dense_forward_transposed(*call))
+        turned = wide.T @ w.astype(np.float64) + bias
+        sizes = (rows + 4) * (np.abs(wide.T) @ np.abs(w.astype(np.float64)) + 1) + 8 * np.abs(bias)
+        close("dense_forward_transposed", y, np.maximum(turned, 0), sizes)
+        gaps_are_untouched("dense_forward_transposed", y)
+    else:
+        refused("ENUMERATION", lib.dense_forward_transposed(*call))
     active = matrix(rows, n, 1)
     for mask in ((None, 0), (active, ld(active))):
         dx = matrix(rows, n, 3)
