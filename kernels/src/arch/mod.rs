@@ -3,7 +3,8 @@
 
 /// Makes the `TABLE` of an ISA from its token, its features, and its GEMM tiles
 /// (`vectors: [heights]`, the widest first; `flat` ones for a few rows only, `tall` ones for any number, `strips` likewise and
-/// also several side by side in one call) the widths of its sparse row kernels, and those for S by columns (`outer: [columns at a time: widths]`).
+/// also several side by side in one call), the widths of its sparse row kernels, and those for S by columns (`outer:
+/// [columns at a time: widths]`).
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! simd_table {
     ($token:ident, $features:ident, $isa:expr, tiles: $tiles:tt, rows: $rows:tt, outer: $outer:tt) => {

@@ -41,6 +41,12 @@ fn sparse(random: &mut Random, len: usize, density: usize) -> Vec<f32> {
     (0..len).map(|_| if random.below(16) < density { random.unit() } else { 0.0 }).collect()
 }
 
+/// One of 16 is not 0, and each is byte / 255.
+fn pixels(random: &mut Random, len: usize) -> Vec<f32> {
+    let byte = |x: f32| if x == 0.0 { 0 } else { 1 + (x.abs() * 250.0) as u8 };
+    sparse(random, len, 1).into_iter().map(|x| f32::from(byte(x)) / 255.0).collect()
+}
+
 fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..rows * columns).map(|at| x[at % rows * columns + at / rows]).collect()
 }
@@ -152,7 +158,7 @@ fn updates_have_the_dense_ones_bits() {
     {
         let mut random = Random::new((batch + outputs) as u64);
         let steps: Vec<_> =
-            (0..5).map(|_| (sparse(&mut random, batch * inputs, 1), random.vec(batch * outputs))).collect();
+            (0..5).map(|_| (pixels(&mut random, batch * inputs), random.vec(batch * outputs))).collect();
         let start =
             [random.vec(inputs * outputs), random.vec(inputs * outputs), vec![1e-29; inputs * outputs]];
         for rule in rules {
@@ -169,7 +175,12 @@ fn updates_have_the_dense_ones_bits() {
                     let owned = Owned::of(kernels, &xt, inputs, batch);
                     let floats = MatRef::new(&xt, inputs, batch).unwrap();
                     let x = MatRef::new(x, batch, inputs).unwrap();
-                    let xt: Sparse<'_> = if way == 3 { floats.into() } else { owned.view().into() };
+                    let bytes: Vec<u8> = xt.iter().map(|x| (x * 255.0).round() as u8).collect();
+                    let xt: Sparse<'_> = match way {
+                        4 => ByteRows::new(&bytes, inputs, batch, batch).unwrap().into(),
+                        3 => floats.into(),
+                        _ => owned.view().into(),
+                    };
                     let view = |data| MatMut::new(data, inputs, outputs).unwrap();
                     let (w, m, v) = (view(&mut w), view(&mut m), view(&mut v));
                     match (rule, way) {
@@ -212,7 +223,7 @@ fn updates_have_the_dense_ones_bits() {
             };
             let expected = run(reference(), 0, &mut ws);
             for kernels in exact_isas() {
-                for way in 1..4 {
+                for way in 1..5 {
                     let found = run(kernels, way, &mut ws);
                     let what =
                         || format!("{} {rule:?} of {batch}x{inputs}x{outputs}, way {way}", kernels.isa());
